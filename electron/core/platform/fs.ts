@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+
+/** True when `target` exists; errors other than "not there" are thrown. */
+export async function exists(target: string): Promise<boolean> {
+  try {
+    await fs.lstat(target);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return false;
+    throw error;
+  }
+}
+
+/** Makes `dir` and its parents, 0700 whatever the umask. */
+export async function makePrivateDir(dir: string): Promise<void> {
+  await fs.mkdir(dir, { recursive: true, mode: 0o700 });
+}
+
+/** Flushes a folder's entries to the disk, so that a rename in it outlives a power cut. fsync(2) on the folder. */
+export async function syncDir(dir: string): Promise<void> {
+  const handle = await fs.open(dir, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Writes a whole file so that at any moment the old or the new content is there, never a part:
+ * temporary file in the same folder, fsync, rename, fsync of the folder. On failure nothing is left behind.
+ * @param mode file mode, default 0600
+ */
+export async function writeAtomic(file: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+  const dir = path.dirname(file);
+  const temp = path.join(dir, `.${path.basename(file).slice(0, 80)}.${randomBytes(6).toString('hex')}.tmp`);
+  const handle = await fs.open(temp, 'wx', mode);
+  try {
+    try {
+      await handle.writeFile(data);
+      await handle.chmod(mode); // the umask may have taken bits away
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await fs.rename(temp, file);
+  } catch (error) {
+    await fs.rm(temp, { force: true });
+    throw error;
+  }
+  await syncDir(dir);
+}
+
+/** Reads a text file, or null when it does not exist. */
+export async function readTextIfAny(file: string): Promise<string | null> {
+  try {
+    return await fs.readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/**
+ * True when `target`, with every symbolic link followed, lies inside `dir` (also resolved) and is not `dir` itself.
+ * A target that does not exist yet is judged by its nearest existing parent.
+ */
+export async function isInside(dir: string, target: string): Promise<boolean> {
+  const root = await fs.realpath(dir);
+  let probe = path.resolve(target);
+  const rest: string[] = [];
+  for (;;) {
+    try {
+      probe = path.join(await fs.realpath(probe), ...rest);
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return false;
+      rest.unshift(path.basename(probe));
+      const parent = path.dirname(probe);
+      if (parent === probe) return false;
+      probe = parent;
+    }
+  }
+  return probe.startsWith(root + path.sep);
+}
