@@ -1,0 +1,66 @@
+import * as z from 'zod';
+import type { WireError } from '../errors.ts';
+import type { HostReport } from '../model/host.ts';
+import { settingsSchema } from '../model/settings.ts';
+import type { Starter } from '../model/starter.ts';
+import type { Terminal } from '../model/terminal.ts';
+import { type CallSpec, call } from './call.ts';
+import type { CallName, ShellCallName } from './channels.ts';
+import type { Snapshot } from './events.ts';
+import { guestContract, guestRef, type Started } from './guests.ts';
+
+const nothing = z.undefined();
+
+/** The one map of calls: name, input schema, output type. Channel names stand in channels.ts. */
+export const contract = {
+  'core.snapshot': call(nothing).returns<Snapshot>(),
+  'host.report': call(z.object({ refresh: z.boolean().default(false) })).returns<HostReport>(),
+  'operations.cancel': call(z.object({ id: z.string() })).returns<void>(),
+  'operations.undo': call(z.object({ id: z.string() })).returns<void>(),
+  'settings.set': call(settingsSchema.partial()).returns<void>(),
+
+  ...guestContract,
+
+  'starters.list': call(nothing).returns<readonly Starter[]>(),
+  'starters.build': call(z.object({ id: z.literal('debian-12') })).returns<Started>(),
+
+  /** Opens (or finds) the serial console of a guest; works in every state, history included. */
+  'terminals.openSerial': call(z.object({ id: guestRef })).returns<Terminal>(),
+  'terminals.close': call(z.object({ id: z.string() })).returns<void>(),
+  'terminals.list': call(nothing).returns<readonly Terminal[]>(),
+} satisfies Record<CallName, CallSpec>;
+
+export type Contract = typeof contract;
+/** What a caller passes. */
+export type CallInput<N extends CallName> = z.input<Contract[N]['input']>;
+/** What a handler receives. */
+export type ParsedInput<N extends CallName> = z.output<Contract[N]['input']>;
+export type CallOutput<N extends CallName> = Contract[N] extends CallSpec<z.ZodType, infer O> ? O : never;
+
+export const shellContract = {
+  'shell.openExternal': call(z.object({ url: z.url({ protocol: /^https$/ }) })).returns<void>(),
+  'shell.showInFolder': call(z.object({ path: z.string() })).returns<void>(),
+  'shell.writeClipboard': call(z.object({ text: z.string().max(1 << 20) })).returns<void>(),
+  'shell.info': call(nothing).returns<{ version: string; electron: string; chrome: string; gpu: boolean }>(),
+} satisfies Record<ShellCallName, CallSpec>;
+export type ShellContract = typeof shellContract;
+export type ShellCallInput<N extends ShellCallName> = z.input<ShellContract[N]['input']>;
+export type ShellCallOutput<N extends ShellCallName> =
+  ShellContract[N] extends CallSpec<z.ZodType, infer O> ? O : never;
+
+/** The answer of every call: errors cross as data. */
+export type Envelope<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: WireError };
+
+/** What `window.guesthouse` is; see electron/preload.ts. */
+export interface Bridge {
+  call<N extends CallName | ShellCallName>(name: N, input: unknown): Promise<Envelope<unknown>>;
+  /** Registers for events; returns how to unregister. */
+  onEvent(listener: (envelope: { revision: number; event: unknown }) => void): () => void;
+  /**
+   * Asks for a byte channel. The port arrives as a window message `{ guesthouse: 'port', token }` with the port
+   * transferred, since ports cannot cross the context bridge.
+   */
+  openPort(kind: 'terminal' | 'screen', id: string, token: string): void;
+}

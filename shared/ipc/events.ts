@@ -1,0 +1,34 @@
+import type { Guest, GuestStats } from '../model/guest.ts';
+import type { Operation } from '../model/operation.ts';
+import type { Settings } from '../model/settings.ts';
+import type { Starter } from '../model/starter.ts';
+import type { Terminal } from '../model/terminal.ts';
+
+/** Announcements of state. A call causes, an event tells. */
+export type CoreEvent =
+  | { readonly type: 'guest'; readonly guest: Guest }
+  | { readonly type: 'guest-gone'; readonly id: string }
+  | { readonly type: 'stats'; readonly stats: readonly GuestStats[] }
+  | { readonly type: 'operation'; readonly operation: Operation }
+  | { readonly type: 'starter'; readonly starter: Starter }
+  | { readonly type: 'terminal'; readonly terminal: Terminal }
+  | { readonly type: 'terminal-gone'; readonly id: string }
+  | { readonly type: 'settings'; readonly settings: Settings }
+  /** The owner of the library changed: take a snapshot again. */
+  | { readonly type: 'reset' };
+
+/** Revisions grow by one an event within one owner; a snapshot carries the revision it includes. */
+export interface EventEnvelope {
+  readonly revision: number;
+  readonly event: CoreEvent;
+}
+
+export interface Snapshot {
+  readonly revision: number;
+  readonly version: string;
+  readonly guests: readonly Guest[];
+  readonly starters: readonly Starter[];
+  readonly operations: readonly Operation[];
+  readonly terminals: readonly Terminal[];
+  readonly settings: Settings;
+}
