@@ -1,0 +1,9 @@
+export interface ElectronRuntime {
+  readonly executable: string;
+  readonly version: string;
+  readonly fallback: boolean;
+}
+export function pinnedVersion(): string;
+export function findElectron(env?: NodeJS.ProcessEnv): ElectronRuntime | null;
+export function ensureElectron(tell: (line: string) => void): Promise<ElectronRuntime>;
+export function describe(runtime: ElectronRuntime): string;
