@@ -6,4 +6,4 @@ export interface ElectronRuntime {
 export function pinnedVersion(): string;
 export function findElectron(env?: NodeJS.ProcessEnv): ElectronRuntime | null;
 export function ensureElectron(tell: (line: string) => void): Promise<ElectronRuntime>;
-export function describeRuntimeRuntime(runtime: ElectronRuntime): string;
+export function describeRuntime(runtime: ElectronRuntime): string;

@@ -79,7 +79,7 @@ export async function ensureElectron(tell) {
 }
 
 /** The one line that says which runtime this is. */
-export function describeRuntimeRuntime(runtime) {
+export function describeRuntime(runtime) {
   return runtime.fallback
     ? `Electron ${runtime.version}, the fallback (the pinned ${pinnedVersion()} could not be downloaded): for development and tests only`
     : `Electron ${runtime.version}`;
