@@ -1,0 +1,62 @@
+import { writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../platform/clock.ts';
+import { silentLog } from '../platform/log.ts';
+import { type TempHome, tempHome } from '../testing/temp-home.ts';
+import { createAccelerators, judgeKvm, probeAccelerator } from './accelerators.ts';
+import { kvmProbe } from './kvm-probe.ts';
+
+let home: TempHome;
+beforeEach(() => {
+  home = tempHome();
+});
+afterEach(() => home.remove());
+
+describe('the probe', () => {
+  it('is a boot sector that TCG runs to its end', async () => {
+    expect(kvmProbe.length).toBe(512);
+    expect(kvmProbe.readUInt16LE(510)).toBe(0xaa55);
+    const floppy = path.join(home.home, 'p.img');
+    writeFileSync(floppy, kvmProbe);
+    expect(await probeAccelerator('tcg', floppy)).toEqual({ result: 'works' });
+  });
+
+  it('does not pass a boot sector that never ends', async () => {
+    const floppy = path.join(home.home, 'loop.img');
+    const loop = Buffer.alloc(512);
+    loop.set([0xeb, 0xfe]);
+    loop.set([0x55, 0xaa], 510);
+    writeFileSync(floppy, loop);
+    expect(await probeAccelerator('tcg', floppy, { limitMs: 1500 })).toEqual({ result: 'hangs' });
+  });
+
+  it('is kept for the next start, and tried anew when asked or when the device changed', async () => {
+    const deps = { cache: home.paths.cache, clock: systemClock, log: silentLog };
+    const first = await createAccelerators(deps).report();
+    const second = await createAccelerators(deps).report();
+    expect(second).toEqual(first);
+    expect((await createAccelerators(deps).report(true)).triedAt).toBeGreaterThan(first.triedAt);
+    const without = await createAccelerators({ ...deps, device: '/nonexistent/kvm' }).report();
+    expect(without).toMatchObject({ chosen: 'tcg', kvm: 'absent' });
+  });
+});
+
+describe('judgeKvm', () => {
+  it('names each case', () => {
+    expect(judgeKvm('present', { result: 'works' })).toMatchObject({ chosen: 'kvm', kvm: 'works' });
+    expect(judgeKvm('present', { result: 'internal-error' })).toMatchObject({
+      chosen: 'tcg',
+      kvm: 'unusable',
+    });
+    expect(judgeKvm('present', { result: 'hangs' })).toMatchObject({ chosen: 'tcg', kvm: 'unusable' });
+    expect(judgeKvm('no-permission', null)).toMatchObject({ chosen: 'tcg', kvm: 'no-permission' });
+    expect(
+      judgeKvm('present', {
+        result: 'refused',
+        stderr: 'Could not access KVM kernel module: Permission denied',
+      }),
+    ).toMatchObject({ kvm: 'no-permission' });
+    expect(judgeKvm('absent', null)).toMatchObject({ chosen: 'tcg', kvm: 'absent' });
+  });
+});
