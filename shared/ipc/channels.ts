@@ -33,8 +33,83 @@ export const starterCalls = ['starters.list', 'starters.build'] as const;
 
 export const terminalCalls = ['terminals.openSerial', 'terminals.close', 'terminals.list'] as const;
 
+export const templateCalls = [
+  'templates.list',
+  'templates.planSeal',
+  'templates.seal',
+  'templates.rename',
+  'templates.setLabels',
+  'templates.deletePlan',
+  'templates.delete',
+  'clones.makeFull',
+  'clones.plan',
+  'clones.run',
+  'clones.results',
+] as const;
+
+export const identityCalls = [
+  'identity.audit',
+  'identity.planRepair',
+  'identity.repair',
+  'identity.restore',
+  'identity.verify',
+] as const;
+
+export const keyCalls = [
+  'keys.list',
+  'keys.create',
+  'keys.import',
+  'keys.changePassphrase',
+  'keys.publicText',
+  'keys.agentAdd',
+  'keys.agentRemove',
+  'keys.delete',
+  'keys.restore',
+  'keys.emptyTrash',
+  'keys.check',
+  'keys.fix',
+  'keys.copyId',
+  'keys.copyState',
+  'keys.removeFromHost',
+] as const;
+
+export const serverCalls = [
+  'servers.list',
+  'servers.add',
+  'servers.edit',
+  'servers.remove',
+  'servers.importCandidates',
+  'servers.import',
+  'servers.test',
+  'servers.refresh',
+] as const;
+
+export const sshCalls = [
+  'prompts.answer',
+  'prompts.cancel',
+  'terminals.openSsh',
+  'ssh.command',
+  'ssh.prepare',
+  'ssh.hostKeys',
+  'ssh.forgetHostKey',
+  'ssh.upload',
+  'sshConfig.preview',
+  'sshConfig.export',
+  'sshConfig.include',
+  'sshConfig.undoInclude',
+  'ansible.export',
+] as const;
+
 /** Answered by core: over IPC in the window, over the socket for other clients. */
-export const callNames = [...coreCalls, ...guestCalls, ...starterCalls, ...terminalCalls] as const;
+export const callNames = [
+  ...coreCalls,
+  ...guestCalls,
+  ...starterCalls,
+  ...terminalCalls,
+  ...keyCalls,
+  ...serverCalls,
+  ...sshCalls,
+] as const;
 export type CallName = (typeof callNames)[number];
 
 /** Answered by the window's own process. */

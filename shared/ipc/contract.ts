@@ -8,6 +8,8 @@ import { type CallSpec, call } from './call.ts';
 import type { CallName, ShellCallName } from './channels.ts';
 import type { Snapshot } from './events.ts';
 import { guestContract, guestRef, type Started } from './guests.ts';
+import { keyContract } from './keys.ts';
+import { serverContract, sshContract } from './servers.ts';
 
 const nothing = z.undefined();
 
@@ -20,6 +22,10 @@ export const contract = {
   'settings.set': call(settingsSchema.partial()).returns<void>(),
 
   ...guestContract,
+
+  ...keyContract,
+  ...serverContract,
+  ...sshContract,
 
   'starters.list': call(nothing).returns<readonly Starter[]>(),
   'starters.build': call(z.object({ id: z.literal('debian-12') })).returns<Started>(),

@@ -1,5 +1,8 @@
 import type { Guest, GuestStats } from '../model/guest.ts';
+import type { KeyCopy } from '../model/key.ts';
 import type { Operation } from '../model/operation.ts';
+import type { Prompt } from '../model/prompt.ts';
+import type { Server } from '../model/server.ts';
 import type { Settings } from '../model/settings.ts';
 import type { Starter } from '../model/starter.ts';
 import type { Terminal } from '../model/terminal.ts';
@@ -14,6 +17,14 @@ export type CoreEvent =
   | { readonly type: 'terminal'; readonly terminal: Terminal }
   | { readonly type: 'terminal-gone'; readonly id: string }
   | { readonly type: 'settings'; readonly settings: Settings }
+  | { readonly type: 'prompt'; readonly prompt: Prompt }
+  /** Answered, cancelled, or its connection ended. */
+  | { readonly type: 'prompt-gone'; readonly id: string }
+  /** Keys, the agent or permissions changed: call `keys.list` again. */
+  | { readonly type: 'keys' }
+  | { readonly type: 'key-copy'; readonly copy: KeyCopy }
+  | { readonly type: 'server'; readonly server: Server }
+  | { readonly type: 'server-gone'; readonly id: string }
   /** The owner of the library changed: take a snapshot again. */
   | { readonly type: 'reset' };
 
@@ -31,4 +42,7 @@ export interface Snapshot {
   readonly operations: readonly Operation[];
   readonly terminals: readonly Terminal[];
   readonly settings: Settings;
+  readonly prompts?: readonly Prompt[];
+  readonly servers?: readonly Server[];
+  readonly keyCopies?: readonly KeyCopy[];
 }
