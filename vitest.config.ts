@@ -1,0 +1,30 @@
+import { defineConfig } from 'vitest/config';
+
+// Two kinds of tests. Unit tests touch nothing but memory and temporary files. Integration tests (*.int.test.ts) start
+// QEMU, FUSE, mmdebstrap or sshd: one file at a time, since they share the machine's processors.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{shared,electron,renderer,scripts,bench,assets}/**/*.test.{ts,tsx}'],
+          exclude: ['**/*.int.test.ts', '**/node_modules/**'],
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['{shared,electron,scripts}/**/*.int.test.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+          // A guest left running by a failed test must not fail the next: each file has a process of its own.
+          pool: 'forks',
+        },
+      },
+    ],
+  },
+});
