@@ -20,7 +20,9 @@ describe.each(hostKeyKinds)('a made %s host key', (kind) => {
       writeFileSync(file, key.privateKey, { mode: 0o600 });
       const derived = execFileSync('ssh-keygen', ['-y', '-f', file], { encoding: 'utf8' });
       expect(derived.trim()).toBe(key.publicKey.trim());
-      expect(execFileSync('ssh-keygen', ['-lf', file], { encoding: 'utf8' })).toContain(` ${key.fingerprint} `);
+      expect(execFileSync('ssh-keygen', ['-lf', file], { encoding: 'utf8' })).toContain(
+        ` ${key.fingerprint} `,
+      );
       writeFileSync(`${file}.txt`, 'signed');
       execFileSync('ssh-keygen', ['-Y', 'sign', '-f', file, '-n', 'test', `${file}.txt`], { stdio: 'pipe' });
       writeFileSync(`${file}.allowed`, `me ${key.publicKey}`);

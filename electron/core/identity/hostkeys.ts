@@ -63,7 +63,8 @@ export function parsePublicKey(line: string): { type: string; blob: Buffer; fing
  * hold a private key whose `.pub` is missing or someone else's.
  */
 export function publicBlobOfPrivateKey(text: string): Buffer | null {
-  const match = /-----BEGIN OPENSSH PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END OPENSSH PRIVATE KEY-----/.exec(text);
+  const match =
+    /-----BEGIN OPENSSH PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END OPENSSH PRIVATE KEY-----/.exec(text);
   if (!match) return null;
   const bytes = Buffer.from(match[1]!, 'base64');
   if (bytes.subarray(0, magic.length).toString('latin1') !== magic) return null;
@@ -85,7 +86,9 @@ export function publicBlobOfPrivateKey(text: string): Buffer | null {
 
 const magic = 'openssh-key-v1\0';
 
-async function makeFields(kind: HostKeyKind): Promise<{ type: string; publicBlob: Buffer; privateFields: Buffer }> {
+async function makeFields(
+  kind: HostKeyKind,
+): Promise<{ type: string; publicBlob: Buffer; privateFields: Buffer }> {
   switch (kind) {
     case 'ed25519': {
       const { publicKey, privateKey } = await generate('ed25519');
@@ -114,7 +117,14 @@ async function makeFields(kind: HostKeyKind): Promise<{ type: string; publicBlob
       return {
         type: 'ssh-rsa',
         publicBlob: Buffer.concat([str('ssh-rsa'), mpint(e), mpint(n)]),
-        privateFields: Buffer.concat([mpint(n), mpint(e), secret('d'), secret('qi'), secret('p'), secret('q')]),
+        privateFields: Buffer.concat([
+          mpint(n),
+          mpint(e),
+          secret('d'),
+          secret('qi'),
+          secret('p'),
+          secret('q'),
+        ]),
       };
     }
   }
