@@ -1,0 +1,18 @@
+/** The door to disk images: looking into them, changing files in them, and making them, without starting a guest. */
+export { type GuestRoot, openGuestDisk, surveyDisks, UnsupportedDiskError, type Volume } from './guestfs.ts';
+export {
+  type DiskRef,
+  type ImageFormat,
+  type ImageInfo,
+  type ImagePolicy,
+  inspectChain,
+  inspectImage,
+  openImage,
+  standAlone,
+  withinFolders,
+} from './image.ts';
+export { compareVersions, type ExtractedKernel, type ExtractOptions, type GuestKernel } from './kernels.ts';
+export { type PartitionTable, readPartitions } from './partitions.ts';
+export { type ProbedFormat, probeFormat } from './probe.ts';
+export type { FilesystemKind } from './signatures.ts';
+export type { GuestStat, Tree } from './tree.ts';

@@ -1,0 +1,195 @@
+import * as fs from 'node:fs';
+import { promisify } from 'node:util';
+import { GuesthouseError } from '../../../shared/errors.ts';
+
+/**
+ * Random access to the bytes of a disk, a partition or a file. Everything above (partition tables, file systems)
+ * reads through this, so that raw files, qcow2 chains and mounted exports look alike.
+ */
+export interface BlockReader {
+  /** Bytes. */
+  readonly size: number;
+  /** Fills all of `target` with what is at `offset`. Reading past `size` is an error. */
+  readInto(target: Buffer, offset: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The largest offset we handle: exact integers of a JavaScript number. */
+export const maxOffset = Number.MAX_SAFE_INTEGER;
+
+export const damaged = (what: string, why?: string) =>
+  new GuesthouseError('disk-damaged', what, {
+    why,
+    todo: 'Restore the disk from a copy, or repair it by hand.',
+  });
+
+export const refused = (what: string, why: string, todo?: string) =>
+  new GuesthouseError('disk-refused', what, { why, todo });
+
+export async function readBytes(reader: BlockReader, offset: number, length: number): Promise<Buffer> {
+  const target = Buffer.allocUnsafe(length);
+  await reader.readInto(target, offset);
+  return target;
+}
+
+/** Throws unless `[offset, offset + length)` lies inside the reader. */
+export function checkRange(reader: BlockReader, offset: number, length: number): void {
+  if (!Number.isSafeInteger(offset) || offset < 0 || offset + length > reader.size)
+    throw damaged('The disk ends too early.', `It refers to byte ${offset + length} of ${reader.size}.`);
+}
+
+const read = promisify(fs.read);
+const open = promisify(fs.open);
+const fstat = promisify(fs.fstat);
+const closeFd = promisify(fs.close);
+
+/** What a file was when it was opened: enough to notice that it changed. */
+export interface FileStamp {
+  readonly dev: number;
+  readonly ino: number;
+  readonly size: number;
+  readonly mtimeMs: number;
+  /** Bytes on the host's disk. */
+  readonly allocated: number;
+}
+
+/** A host file (or block device) as it is. Past its end it reads as zeros when `padTo` says so. */
+export class FileReader implements BlockReader {
+  private constructor(
+    private readonly fd: number,
+    readonly path: string,
+    readonly size: number,
+    readonly stamp: FileStamp,
+  ) {}
+
+  /**
+   * Opens a file for reading. Pipes, sockets and folders are refused, and a pipe does not block the open.
+   * @throws {GuesthouseError} `disk-missing`, `no-permission`, `disk-refused`
+   */
+  static async open(path: string): Promise<FileReader> {
+    let fd: number;
+    try {
+      fd = await open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    } catch (cause) {
+      throw openError(path, cause);
+    }
+    try {
+      const stat = await fstat(fd);
+      if (!stat.isFile() && !stat.isBlockDevice())
+        throw refused('This is not a disk image.', `${path} is neither a file nor a block device.`);
+      const size = stat.isBlockDevice() ? await deviceSize(fd) : stat.size;
+      return new FileReader(fd, path, size, {
+        dev: stat.dev,
+        ino: stat.ino,
+        size,
+        mtimeMs: stat.mtimeMs,
+        allocated: stat.blocks * 512,
+      });
+    } catch (error) {
+      await closeFd(fd);
+      throw error;
+    }
+  }
+
+  async readInto(target: Buffer, offset: number): Promise<void> {
+    checkRange(this, offset, target.length);
+    await this.fill(target, offset);
+  }
+
+  /** As {@link readInto}, but bytes past the end of the file are zeros. */
+  async readPadded(target: Buffer, offset: number): Promise<void> {
+    const there = Math.max(0, Math.min(target.length, this.size - offset));
+    if (there < target.length) target.fill(0, there);
+    if (there > 0) await this.fill(target.subarray(0, there), offset);
+  }
+
+  private async fill(target: Buffer, offset: number): Promise<void> {
+    let done = 0;
+    while (done < target.length) {
+      const { bytesRead } = await read(this.fd, target, done, target.length - done, offset + done);
+      if (bytesRead === 0) throw damaged('The image became shorter while it was read.', this.path);
+      done += bytesRead;
+    }
+  }
+
+  async close(): Promise<void> {
+    await closeFd(this.fd);
+  }
+}
+
+/** Turns the host's answer to an open into a {@link GuesthouseError} about a disk image. */
+export function openError(path: string, cause: unknown): unknown {
+  switch ((cause as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new GuesthouseError('disk-missing', `The disk image ${path} is not there.`, { cause });
+    case 'EACCES':
+    case 'EPERM':
+      return new GuesthouseError('no-permission', `The disk image ${path} may not be read.`, { cause });
+    case 'ELOOP':
+    case 'EISDIR':
+    case 'ENXIO':
+    case 'ENAMETOOLONG':
+      return refused('This is not a disk image.', `${path}: ${(cause as Error).message}`);
+    default:
+      return cause;
+  }
+}
+
+/** Block devices have no size in stat(2): find the end by halving, a read past it returns nothing. */
+async function deviceSize(fd: number): Promise<number> {
+  const probe = Buffer.allocUnsafe(512);
+  const there = async (sector: number) => (await read(fd, probe, 0, 512, sector * 512)).bytesRead > 0;
+  if (!(await there(0))) return 0;
+  let low = 0;
+  let high = 2 ** 43; // sectors; 4 EiB
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (await there(middle)) low = middle;
+    else high = middle;
+  }
+  return (low + 1) * 512;
+}
+
+/** A part of another reader, such as a partition. Closing it leaves the other open. */
+export class SliceReader implements BlockReader {
+  constructor(
+    private readonly inner: BlockReader,
+    private readonly start: number,
+    readonly size: number,
+  ) {}
+
+  async readInto(target: Buffer, offset: number): Promise<void> {
+    checkRange(this, offset, target.length);
+    await this.inner.readInto(target, this.start + offset);
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Keeps the most recently used byte blocks, up to `maxBytes`. */
+export class BlockCache {
+  private readonly blocks = new Map<number, Buffer>();
+  private bytes = 0;
+
+  constructor(private readonly maxBytes: number) {}
+
+  get(key: number): Buffer | undefined {
+    const block = this.blocks.get(key);
+    if (block !== undefined) {
+      this.blocks.delete(key);
+      this.blocks.set(key, block);
+    }
+    return block;
+  }
+
+  set(key: number, block: Buffer): void {
+    this.blocks.set(key, block);
+    this.bytes += block.length;
+    for (const [oldest, old] of this.blocks) {
+      if (this.bytes <= this.maxBytes || oldest === key) break;
+      this.blocks.delete(oldest);
+      this.bytes -= old.length;
+    }
+  }
+}
