@@ -1,0 +1,133 @@
+import * as path from 'node:path';
+import pLimit from 'p-limit';
+import * as z from 'zod';
+import type { WireError } from '../../../shared/errors.ts';
+import { GuesthouseError, toWire } from '../../../shared/errors.ts';
+import type { IdentityFacts } from '../../../shared/model/identity.ts';
+import { openGuestDisk } from '../disks/guestfs.ts';
+import { type DiskRef, type ImageInfo, type ImagePolicy, inspectChain } from '../disks/image.ts';
+import { readTextIfAny, writeAtomic } from '../platform/fs.ts';
+import { DiskTree } from './disk-tree.ts';
+import { readFacts } from './facts.ts';
+
+/** A machine whose disks are to be read. */
+export interface AuditSubject {
+  /** Unique, stable: the folder name. */
+  readonly id: string;
+  readonly disks: readonly DiskRef[];
+  readonly policy: ImagePolicy;
+}
+
+export interface AuditAnswer {
+  readonly id: string;
+  readonly facts: IdentityFacts | null;
+  readonly error: WireError | null;
+  /** True when no file of the chain changed since it was read before. */
+  readonly cached: boolean;
+}
+
+/** Disks read at once: reading is waiting, but each holds file descriptors. */
+const concurrency = 8;
+
+const cacheSchema = z.record(
+  z.string(),
+  z.object({
+    stamp: z.string(),
+    facts: z.custom<IdentityFacts>((v) => typeof v === 'object').nullable(),
+    error: z.custom<WireError>((v) => typeof v === 'object').nullable(),
+  }),
+);
+type Cache = z.infer<typeof cacheSchema>;
+
+/**
+ * Reads identities from disks without booting and without any program, many at once. Answers are kept in a file and
+ * used again while device, inode, size and mtime of every image in the chain are as they were.
+ */
+export class DiskAuditor {
+  private cache: Cache | null = null;
+
+  constructor(
+    private readonly cacheFile: string,
+    private readonly now: () => number,
+  ) {}
+
+  /**
+   * @param refresh read every disk, whatever the cache says
+   * @param onProgress called with the number of machines done
+   */
+  async audit(
+    subjects: readonly AuditSubject[],
+    options: { refresh?: boolean; signal?: AbortSignal; onProgress?: (done: number) => void } = {},
+  ): Promise<readonly AuditAnswer[]> {
+    const cache = await this.load();
+    const limit = pLimit(concurrency);
+    let done = 0;
+    let changed = false;
+    const answers = await Promise.all(
+      subjects.map((subject) =>
+        limit(async () => {
+          options.signal?.throwIfAborted();
+          const { answer, stamp } = await this.one(subject, options.refresh ? undefined : cache[subject.id]);
+          if (!answer.cached && stamp !== null) {
+            cache[subject.id] = { stamp, facts: answer.facts, error: answer.error };
+            changed = true;
+          }
+          options.onProgress?.(++done);
+          return answer;
+        }),
+      ),
+    );
+    if (changed) await this.save(cache);
+    return answers;
+  }
+
+  private async one(
+    subject: AuditSubject,
+    known: Cache[string] | undefined,
+  ): Promise<{ answer: AuditAnswer; stamp: string | null }> {
+    let stamp: string | null = null;
+    try {
+      if (subject.disks.length === 0) throw new GuesthouseError('unsupported', 'It has no disk to read.');
+      const chains = await Promise.all(subject.disks.map((disk) => inspectChain(disk, subject.policy)));
+      stamp = stampOf(chains);
+      if (known?.stamp === stamp)
+        return { answer: { id: subject.id, facts: known.facts, error: known.error, cached: true }, stamp };
+      const root = await openGuestDisk(subject.disks, subject.policy);
+      try {
+        const facts = await readFacts(new DiskTree(root), this.now());
+        return { answer: { id: subject.id, facts, error: null, cached: false }, stamp };
+      } finally {
+        await root.close();
+      }
+    } catch (error) {
+      return { answer: { id: subject.id, facts: null, error: toWire(error), cached: false }, stamp };
+    }
+  }
+
+  private async load(): Promise<Cache> {
+    if (this.cache) return this.cache;
+    let parsed: Cache = {};
+    try {
+      parsed = cacheSchema.parse(JSON.parse((await readTextIfAny(this.cacheFile)) ?? '{}'));
+    } catch {
+      // A cache that cannot be read is no cache.
+    }
+    this.cache = Object.assign(Object.create(null) as Cache, parsed);
+    return this.cache;
+  }
+
+  private async save(cache: Cache): Promise<void> {
+    try {
+      await writeAtomic(path.resolve(this.cacheFile), JSON.stringify(cache));
+    } catch {
+      // Reading again next time is all that is lost.
+    }
+  }
+}
+
+function stampOf(chains: readonly (readonly ImageInfo[])[]): string {
+  return chains
+    .flat()
+    .map(({ path: file, stamp }) => [file, stamp.dev, stamp.ino, stamp.size, stamp.mtimeMs].join(':'))
+    .join('\n');
+}
