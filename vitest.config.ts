@@ -1,5 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
+// scripts/test.mjs says as whom the tests run, and whether this is the second run of the same ones.
+const otherPerson = process.env.GUESTHOUSE_TEST_AS === 'user' ? 'root' : 'user';
+const again = process.env.GUESTHOUSE_TEST_AGAIN ? ['**/*.once.int.test.ts'] : [];
+
 // Two kinds of tests. Unit tests touch nothing but memory and temporary files. Integration tests (*.int.test.ts) start
 // QEMU, FUSE, mmdebstrap or sshd: one file at a time, since they share the machine's processors.
 export default defineConfig({
@@ -18,6 +22,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['{shared,electron,scripts}/**/*.int.test.ts'],
+          exclude: [`**/*.${otherPerson}.int.test.ts`, ...again, '**/node_modules/**'],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 300_000,

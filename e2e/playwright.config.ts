@@ -4,7 +4,10 @@ import { defineConfig } from '@playwright/test';
 export default defineConfig({
   testDir: '.',
   testMatch: '**/*.e2e.ts',
-  testIgnore: process.env.GUESTHOUSE_TEST_AS === 'user' ? '**/*.root.e2e.ts' : '**/*.user.e2e.ts',
+  testIgnore: [
+    process.env.GUESTHOUSE_TEST_AS === 'user' ? '**/*.root.e2e.ts' : '**/*.user.e2e.ts',
+    ...(process.env.GUESTHOUSE_TEST_AGAIN ? ['**/*.once.e2e.ts'] : []),
+  ],
   outputDir: '../test-results/window',
   workers: 1,
   fullyParallel: false,

@@ -25,6 +25,8 @@ export interface LaunchOptions {
   args?: readonly string[];
   /** Folders to use again, for a second start on the same library; `close` then keeps them. */
   home?: Home;
+  /** A display to use again, together with `home`. */
+  display?: string;
   /** The folder or file Electron loads; the checkout by default. */
   app?: string;
   /** Milliseconds until the first window; default 30,000. */
@@ -36,8 +38,12 @@ export interface Launched {
   /** The first window. */
   readonly page: Page;
   readonly paths: Home;
+  /** The X display the window is on, such as `:3`; undefined on Wayland. */
+  readonly display: string | undefined;
   /** Everything the main process wrote, so far. */
   readonly output: () => string;
+  /** Ends the app alone: the folders and the display stay for another start. */
+  quit(): Promise<void>;
   /** Ends the app, then the display and (unless they were given) the folders. */
   close(): Promise<void>;
 }
@@ -74,11 +80,12 @@ export async function launchApp(options: LaunchOptions = {}): Promise<Launched> 
   if (target === checkout && !existsSync(join(checkout, 'dist/main.cjs')))
     throw new Error('dist/main.cjs is not there: run `npm run build` first.');
   const paths = options.home ?? (await makeHome());
-  const xvfb = hasDisplay() ? null : await startXvfb();
+  const xvfb = options.display !== undefined || hasDisplay() ? null : await startXvfb();
+  const display = options.display ?? xvfb?.display ?? process.env.DISPLAY;
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env[name] = value;
   delete env.ELECTRON_RUN_AS_NODE;
-  Object.assign(env, homeEnv(paths), xvfb ? { DISPLAY: xvfb.display } : {}, options.env);
+  Object.assign(env, homeEnv(paths), display ? { DISPLAY: display } : {}, options.env);
   let log = '';
   const cleanUp = async () => {
     await xvfb?.close();
@@ -106,7 +113,9 @@ export async function launchApp(options: LaunchOptions = {}): Promise<Launched> 
       app,
       page,
       paths,
+      display,
       output: () => log,
+      quit: () => endApp(running),
       async close() {
         await endApp(running);
         await cleanUp();

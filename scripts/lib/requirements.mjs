@@ -71,7 +71,6 @@ export const requirements = [
   test({ what: 'sudo', program: 'sudo' }, 'sudo', ['sudo', 'sudo', 'sudo', 'sudo']),
   test({ what: 'setpriv', program: 'setpriv' }, 'util-linux', ['util-linux', 'util-linux', 'util-linux', 'setpriv']),
   test({ what: 'useradd', program: 'useradd' }, 'passwd', ['shadow-utils', 'shadow', 'shadow', 'shadow']),
-  test({ what: 'git', program: 'git' }, 'git', ['git', 'git', 'git', 'git']),
   test({ what: 'virt-xml-validate', program: 'virt-xml-validate' }, 'libvirt-clients', ['libvirt-client', 'libvirt', 'libvirt-client', 'libvirt-client']),
   test({ what: 'xmllint', program: 'xmllint' }, 'libxml2-utils', ['libxml2', 'libxml2', 'libxml2-tools', 'libxml2-utils']),
   test({ what: "libvirt's schemas", files: ['/usr/share/libvirt/schemas/domain.rng'] }, 'libvirt0', ['libvirt-libs', 'libvirt', 'libvirt-libs', 'libvirt']),

@@ -1,0 +1,136 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import type { Page } from 'playwright';
+import { root } from '../../scripts/lib/common.mjs';
+import { type Launched, launchApp } from '../lib/launch.ts';
+import { parts } from './parts/index.ts';
+
+/** What a step works with. */
+export interface DemoContext {
+  /** The window; a new one after a restart of the app. */
+  readonly page: Page;
+  readonly launched: Launched;
+  /** Takes a screenshot into the demo's folder; its name becomes part of the file's. */
+  shot(name: string): Promise<void>;
+  /** Closes the app as a person does and starts it again on the same library. */
+  restart(): Promise<void>;
+  /** Says something under the running step. */
+  note(text: string): void;
+}
+
+/** One named step of a part. A step that throws ends the demo: what follows builds on it. */
+export interface DemoStep {
+  readonly title: string;
+  run(context: DemoContext): Promise<void>;
+}
+
+/** A capability's own steps. Parts run in the order of {@link parts}, in one window and one library. */
+export interface DemoPart {
+  readonly name: string;
+  readonly steps: readonly DemoStep[];
+  /** Undoes what a later part would trip over, also when a step failed: above all, ends guests. */
+  cleanUp?(context: DemoContext): Promise<void>;
+}
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+
+/**
+ * Drives the real window through the parts' steps.
+ * @param args `--list`, or the names of the parts to run; all when empty
+ * @returns an exit code: 0 when every step did what it says
+ */
+export async function demo(args: readonly string[]): Promise<number> {
+  if (args.includes('--list')) {
+    for (const part of parts) for (const step of part.steps) console.log(`${part.name}: ${step.title}`);
+    return 0;
+  }
+  const unknown = args.find((name) => !parts.some((part) => part.name === name));
+  if (unknown !== undefined) {
+    console.error(`There is no part ${unknown}. There are: ${parts.map((part) => part.name).join(', ')}.`);
+    return 2;
+  }
+  const chosen = args.length > 0 ? parts.filter((part) => args.includes(part.name)) : parts;
+  const out = join(root, 'demo-out', new Date().toISOString().slice(0, 19).replace(/:/g, '-'));
+  await mkdir(out, { recursive: true });
+  console.log(`Screenshots: ${relative(process.cwd(), out) || out}`);
+  const from = performance.now();
+  const stage = await Stage.open(out);
+  let failed: string | null = null;
+  try {
+    for (const part of chosen) {
+      failed = await stage.play(part);
+      if (failed !== null) break;
+    }
+    await writeFile(join(out, 'app.log'), stage.launched.output());
+  } finally {
+    await stage.close();
+  }
+  const count = chosen.reduce((sum, part) => sum + part.steps.length, 0);
+  console.log(
+    failed === null
+      ? `All ${count} steps done in ${seconds(performance.now() - from)}. Screenshots: ${out}`
+      : `Stopped at "${failed}" after ${seconds(performance.now() - from)}. Screenshots and app.log: ${out}`,
+  );
+  return failed === null ? 0 : 1;
+}
+
+class Stage implements DemoContext {
+  private shots = 0;
+  private constructor(
+    private readonly out: string,
+    public launched: Launched,
+    private readonly first: Launched,
+  ) {}
+
+  static async open(out: string): Promise<Stage> {
+    const launched = await launchApp();
+    return new Stage(out, launched, launched);
+  }
+
+  get page(): Page {
+    return this.launched.page;
+  }
+
+  async shot(name: string): Promise<void> {
+    this.shots += 1;
+    const file = `${String(this.shots).padStart(2, '0')}-${name.replace(/[^a-z0-9]+/gi, '-').toLowerCase()}.png`;
+    await this.page.screenshot({ path: join(this.out, file) });
+  }
+
+  async restart(): Promise<void> {
+    // The first one owns the folders and the display, so it only quits here and is closed for good at the end.
+    await this.launched.quit();
+    this.launched = await launchApp({ home: this.first.paths, display: this.first.display });
+  }
+
+  note(text: string): void {
+    console.log(`         ${text}`);
+  }
+
+  /** @returns the title of the step that failed, or null */
+  async play(part: DemoPart): Promise<string | null> {
+    console.log(`${part.name}`);
+    try {
+      for (const step of part.steps) {
+        const from = performance.now();
+        try {
+          await step.run(this);
+          console.log(`  ok     ${step.title} (${seconds(performance.now() - from)})`);
+        } catch (error) {
+          console.log(`  FAILED ${step.title} (${seconds(performance.now() - from)})`);
+          console.log(String((error as Error).stack ?? error).replace(/^/gm, '         '));
+          await this.shot(`failed ${step.title}`).catch(() => {});
+          return `${part.name}: ${step.title}`;
+        }
+      }
+      return null;
+    } finally {
+      await part.cleanUp?.(this).catch((error) => console.log(`  (clean-up: ${error})`));
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.launched !== this.first) await this.launched.close();
+    await this.first.close();
+  }
+}

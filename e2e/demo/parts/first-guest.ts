@@ -1,0 +1,80 @@
+import { expect } from '@playwright/test';
+import {
+  actionTestId,
+  guestRowTestId,
+  guestStateTestId,
+  navTestId,
+  testIds,
+} from '../../../renderer/ui/testids.ts';
+import { waitForTerminal } from '../../lib/screen.ts';
+import type { DemoPart } from '../demo.ts';
+
+const name = 'debian';
+const minute = 60_000;
+
+/** The first main job: from an empty library to the login prompt of a real guest, in the window. */
+export const firstGuest: DemoPart = {
+  name: 'first guest',
+  steps: [
+    {
+      title: 'the window opens and says what this machine can do',
+      async run({ page, shot }) {
+        await page.getByTestId(testIds.firstRun).waitFor({ timeout: 30_000 });
+        await shot('first run');
+        await page.getByTestId(navTestId('host')).click();
+        await page.getByTestId(testIds.hostPage).waitFor();
+        await shot('host');
+        await page.getByTestId(navTestId('guests')).click();
+      },
+    },
+    {
+      title: 'a Debian guest is built from packages and created',
+      async run({ page, shot }) {
+        await page.getByTestId(testIds.tryDebian).click();
+        await page.getByTestId(testIds.createDialog).waitFor();
+        await page.getByTestId(testIds.createName).fill(name);
+        await shot('create');
+        await page.getByTestId(testIds.createSubmit).click();
+        await page.getByTestId(testIds.createProgress).waitFor();
+        await shot('building the starter');
+        await page.getByTestId(guestRowTestId(name)).waitFor({ timeout: 6 * minute });
+        await shot('created');
+      },
+    },
+    {
+      title: 'it boots to its login prompt in a console',
+      async run({ page, shot }) {
+        const state = page.getByTestId(guestStateTestId(name));
+        await page.getByTestId(guestRowTestId(name)).click();
+        if (!/running/i.test((await state.textContent()) ?? ''))
+          await page.getByTestId(actionTestId('start')).first().click();
+        await expect(state).toHaveText(/running/i, { timeout: minute });
+        if ((await page.getByTestId(testIds.terminal).count()) === 0)
+          await page.getByTestId(actionTestId('console')).first().click();
+        await page.getByTestId(testIds.terminal).first().waitFor();
+        await shot('booting');
+        await waitForTerminal(page, /login:/, 3 * minute);
+        await shot('login prompt');
+      },
+    },
+    {
+      title: 'closing the window leaves it running, and the next start finds it',
+      async run(context) {
+        await context.restart();
+        await expect(context.page.getByTestId(guestStateTestId(name))).toHaveText(/running/i, {
+          timeout: 30_000,
+        });
+        await context.shot('adopted');
+      },
+    },
+    {
+      title: 'it shuts down when asked',
+      async run({ page, shot }) {
+        await page.getByTestId(guestRowTestId(name)).click();
+        await page.getByTestId(actionTestId('shutdown')).first().click();
+        await expect(page.getByTestId(guestStateTestId(name))).toHaveText(/off/i, { timeout: 2 * minute });
+        await shot('shut down');
+      },
+    },
+  ],
+};

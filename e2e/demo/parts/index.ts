@@ -1,0 +1,5 @@
+import type { DemoPart } from '../demo.ts';
+import { firstGuest } from './first-guest.ts';
+
+/** The demo, in order. Each capability adds its part here. */
+export const parts: readonly DemoPart[] = [firstGuest];

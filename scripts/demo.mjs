@@ -1,0 +1,22 @@
+// `npm run demo`: drives the real window through the main jobs, prints each step with its time, and leaves screenshots
+// in a folder it names.
+//   node scripts/demo.mjs [--list] [PART...]   a part is a file in e2e/demo/parts without its ending
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from './build.mjs';
+import { main, root, say } from './lib/common.mjs';
+import { importTs } from './lib/run-ts.mjs';
+import { setUp } from './setup.mjs';
+
+/** Runs the demo on what is built. @returns {Promise<number>} exit code */
+export async function runDemo(args) {
+  const { demo } = await importTs(join(root, 'e2e/demo/demo.ts'));
+  return demo(args);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
+  await main(async (args) => {
+    await setUp();
+    await build({ tell: (line) => say(`  ${line}`) });
+    return runDemo(args);
+  });

@@ -1,0 +1,70 @@
+// Counts of tests, out of each tool's own report.
+import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+
+/**
+ * @typedef {object} Outcome one test
+ * @property {string} name file and title
+ * @property {'passed' | 'failed' | 'skipped'} status
+ * @property {string} [detail] why it failed
+ */
+
+/** Vitest's --reporter=json (the shape of Jest's). A file that fails before its first test is one failed test. */
+export function fromVitest(file, checkout) {
+  const report = JSON.parse(readFileSync(file, 'utf8'));
+  const outcomes = [];
+  for (const suite of report.testResults) {
+    const path = relative(checkout, suite.name);
+    for (const test of suite.assertionResults)
+      outcomes.push({
+        name: `${path} > ${test.fullName.trim()}`,
+        status: test.status === 'passed' ? 'passed' : test.status === 'failed' ? 'failed' : 'skipped',
+        detail: test.failureMessages?.join('\n'),
+      });
+    if (suite.status === 'failed' && !suite.assertionResults.some((test) => test.status === 'failed'))
+      outcomes.push({ name: path, status: 'failed', detail: suite.message });
+  }
+  return outcomes;
+}
+
+/** Playwright's json reporter. A test that passed only when repeated failed. */
+export function fromPlaywright(file) {
+  const report = JSON.parse(readFileSync(file, 'utf8'));
+  const outcomes = [];
+  const walk = (suite, titles) => {
+    for (const inner of suite.suites ?? []) walk(inner, [...titles, inner.title]);
+    for (const spec of suite.specs ?? [])
+      for (const test of spec.tests)
+        outcomes.push({
+          name: `e2e/${[...titles, spec.title].join(' > ')}`,
+          status: test.status === 'expected' ? 'passed' : test.status === 'skipped' ? 'skipped' : 'failed',
+          detail: test.results.flatMap((result) => result.errors.map((error) => error.message)).join('\n'),
+        });
+  };
+  for (const suite of report.suites) walk(suite, [suite.title]);
+  for (const error of report.errors ?? [])
+    outcomes.push({ name: 'e2e', status: 'failed', detail: error.message });
+  return outcomes;
+}
+
+/**
+ * Sums up. A skipped test counts as failed unless `expected` names it, with a reason; then it does not count at all.
+ * @param {readonly Outcome[]} outcomes
+ * @param {readonly {test: string, reason: string}[]} expected `test` is the name or the beginning of it
+ */
+export function tally(outcomes, expected) {
+  const reasonOf = (name) => expected.find(({ test }) => name.startsWith(test))?.reason;
+  const failed = [];
+  const excused = [];
+  let passed = 0;
+  for (const outcome of outcomes) {
+    if (outcome.status === 'passed') passed += 1;
+    else if (outcome.status === 'failed') failed.push(outcome);
+    else {
+      const reason = reasonOf(outcome.name);
+      if (reason) excused.push({ ...outcome, detail: reason });
+      else failed.push({ ...outcome, detail: 'skipped, and not listed in scripts/expected-skips.json' });
+    }
+  }
+  return { passed, failed, excused };
+}

@@ -1,0 +1,268 @@
+// `npm test`: everything from a clean clone to the whole suite. Its last line alone: `N passed, N failed`.
+//   node scripts/test.mjs [--only types|lint|rules|unit|integration|window]... [--as root|user] [FILTER...]
+// FILTER narrows unit, integration and window tests to files whose path holds it.
+//
+// Integration (*.int.test.ts) and window tests (*.e2e.ts) run twice when root starts this: as root, and as an ordinary
+// user made for it. A file named *.root.int.test.ts or *.root.e2e.ts runs as root alone, *.user.* as the user alone,
+// *.once.* in the first of the runs. Started by an ordinary person, all runs are theirs alone.
+import { spawn } from 'node:child_process';
+import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from './build.mjs';
+import { devCache, isRoot, main, root, Stop, say, seconds } from './lib/common.mjs';
+import { checkRules } from './lib/house-rules.mjs';
+import { fromPlaywright, fromVitest, tally } from './lib/results.mjs';
+import { prepareUser } from './lib/test-user.mjs';
+import { setUp } from './setup.mjs';
+
+const kinds = ['types', 'lint', 'rules', 'unit', 'integration', 'window'];
+const reports = join(root, 'test-results');
+const minute = 60_000;
+
+/** Where and as whom programs run. */
+const here = {
+  label: isRoot ? 'root' : 'you',
+  checkout: root,
+  argv: (args) => args,
+  env: {
+    ...process.env,
+    GUESTHOUSE_TEST_CACHE: process.env.GUESTHOUSE_TEST_CACHE ?? join(devCache(), 'test'),
+  },
+};
+
+/** Runs a tool of node_modules; its output goes to a log. @returns exit code, or null when it was killed */
+function tool(place, name, args, { env = {}, timeoutMs = 5 * minute } = {}) {
+  const log = join(reports, `${name}.log`);
+  const [program, ...rest] = place.argv([process.execPath, ...args]);
+  return new Promise((done) => {
+    const child = spawn(program, rest, {
+      cwd: place.checkout,
+      env: { ...place.env, NO_COLOR: '1', CI: '1', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true, // so that what it started ends with it
+    });
+    const out = createWriteStream(log);
+    child.stdout.pipe(out, { end: false });
+    child.stderr.pipe(out, { end: false });
+    const end = (signal) => {
+      try {
+        process.kill(-child.pid, signal);
+      } catch {}
+    };
+    const stop = () => end('SIGTERM');
+    process.on('exit', stop);
+    const timer = setTimeout(() => {
+      out.write(`\nnot finished after ${timeoutMs / minute} min: stopped\n`);
+      end('SIGTERM');
+      setTimeout(() => end('SIGKILL'), 5000).unref();
+    }, timeoutMs);
+    child.on('error', (error) => out.write(`${error.message}\n`));
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      process.off('exit', stop);
+      out.end(() => done(code));
+    });
+  });
+}
+
+const lastLines = (name, count = 40) =>
+  readFileSync(join(reports, `${name}.log`), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .slice(-count)
+    .join('\n');
+
+/** A tool whose exit code is one test. */
+async function oneTest(title, log, args) {
+  const code = await tool(here, log, args);
+  return { name: title, status: code === 0 ? 'passed' : 'failed', detail: code === 0 ? '' : lastLines(log) };
+}
+
+async function types() {
+  const projects = [
+    ['shared', 'shared'],
+    ['core', 'electron/core'],
+    ['electron, newest types', 'electron'],
+    ['electron, oldest types', 'electron/tsconfig.oldest.json'],
+    ['renderer', 'renderer'],
+    ['e2e, bench', 'e2e'],
+  ];
+  const outcomes = [];
+  for (const [title, project] of projects)
+    outcomes.push(
+      await oneTest(`types: ${title}`, `types-${project.replace(/\W/g, '-')}`, [
+        'node_modules/typescript/bin/tsc',
+        '-p',
+        project,
+      ]),
+    );
+  return outcomes;
+}
+
+async function lint() {
+  return [
+    await oneTest('lint: biome', 'lint', [
+      'node_modules/@biomejs/biome/bin/biome',
+      'check',
+      '--max-diagnostics=60',
+      '--diagnostic-level=error',
+      '.',
+    ]),
+  ];
+}
+
+async function rules() {
+  const folders = ['shared', 'electron', 'renderer', 'e2e', 'bench', 'scripts'].filter((dir) =>
+    existsSync(join(root, dir)),
+  );
+  return [
+    await oneTest('house rule: who may import whom', 'imports', [
+      'node_modules/dependency-cruiser/bin/dependency-cruise.mjs',
+      '--config',
+      '.dependency-cruiser.cjs',
+      ...folders,
+    ]),
+    await oneTest('house rule: nothing unused', 'unused', ['node_modules/knip/bin/knip.js']),
+    ...checkRules(),
+  ];
+}
+
+async function vitest(place, project, filters, timeoutMs) {
+  const name = `${project}-${place.label}`;
+  const report = join(place.checkout, 'test-results', `${name}.json`);
+  rmSync(report, { force: true });
+  const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', project, '--passWithNoTests'];
+  const code = await tool(
+    place,
+    name,
+    [...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters],
+    {
+      timeoutMs,
+      env: runEnv(place),
+    },
+  );
+  return readReport(name, code, () => fromVitest(report, place.checkout), report);
+}
+
+async function playwright(place, filters) {
+  const name = `window-${place.label}`;
+  const report = join(place.checkout, 'test-results', `${name}.json`);
+  rmSync(report, { force: true });
+  const args = [
+    'node_modules/@playwright/test/cli.js',
+    'test',
+    '-c',
+    'e2e/playwright.config.ts',
+    '--pass-with-no-tests',
+  ];
+  const code = await tool(place, name, [...args, '--reporter=line,json', ...filters], {
+    timeoutMs: 10 * minute,
+    env: { ...runEnv(place), PLAYWRIGHT_JSON_OUTPUT_FILE: report },
+  });
+  return readReport(name, code, () => fromPlaywright(report), report);
+}
+
+/** Which marked files a run takes (vitest.config.ts, e2e/playwright.config.ts). */
+const runEnv = (place) => ({
+  GUESTHOUSE_TEST_AS: place.label === 'root' ? 'root' : 'user',
+  ...(place === here ? {} : { GUESTHOUSE_TEST_AGAIN: '1' }),
+});
+
+function readReport(name, code, read, report) {
+  if (!existsSync(report)) {
+    const none = code === 0;
+    return none
+      ? []
+      : [{ name, status: 'failed', detail: `no report (exit code ${code}):\n${lastLines(name)}` }];
+  }
+  const outcomes = read();
+  // A tool that failed while all its tests passed found something that belongs to no test.
+  if (code !== 0 && !outcomes.some((outcome) => outcome.status === 'failed'))
+    outcomes.push({ name, status: 'failed', detail: `exit code ${code}:\n${lastLines(name)}` });
+  return outcomes;
+}
+
+function parse(args) {
+  const only = [];
+  const filters = [];
+  let as = null;
+  for (let i = 0; i < args.length; i += 1) {
+    if (args[i] === '--only' && kinds.includes(args[i + 1])) only.push(args[++i]);
+    else if (args[i] === '--as' && ['root', 'user'].includes(args[i + 1])) as = args[++i];
+    else if (args[i].startsWith('-'))
+      throw new Stop(
+        `Unknown: ${args[i]}. Known: --only ${kinds.join('|')}, --as root|user, and parts of file names.`,
+        2,
+      );
+    else filters.push(args[i]);
+  }
+  return { wanted: new Set(only.length ? only : kinds), as, filters };
+}
+
+await main(async (args) => {
+  const { wanted, as, filters } = parse(args);
+  if (!isRoot && as === 'root') throw new Stop('--as root: you are not root.', 2);
+  const from = performance.now();
+  mkdirSync(reports, { recursive: true });
+  await setUp({ tests: true });
+
+  const outcomes = [];
+  const section = async (title, body) => {
+    const start = performance.now();
+    let found;
+    try {
+      found = await body();
+    } catch (error) {
+      found = [
+        { name: title, status: 'failed', detail: error instanceof Stop ? error.message : error.stack },
+      ];
+    }
+    outcomes.push(...found);
+    const bad = found.filter((outcome) => outcome.status === 'failed').length;
+    say(
+      `${`${title}:`.padEnd(20)} ${found.length - bad} of ${found.length}, ${seconds(start)}${bad ? `, ${bad} FAILED` : ''}`,
+    );
+  };
+
+  // Reading the sources keeps one processor busy while the other builds starters and boots guests.
+  const sources = async () => {
+    if (wanted.has('types')) await section('types', types);
+    if (wanted.has('lint')) await section('lint', lint);
+    if (wanted.has('rules')) await section('house rules', rules);
+    if (wanted.has('unit')) await section('unit', () => vitest(here, 'unit', filters, 10 * minute));
+  };
+  const machines = async () => {
+    if (wanted.has('integration') || wanted.has('window')) {
+      const places = [];
+      if (as !== 'user' || !isRoot) places.push(here);
+      if (isRoot && as !== 'root') {
+        const user = await prepareUser();
+        places.push({ label: 'user', ...user });
+        mkdirSync(join(user.checkout, 'test-results'), { recursive: true, mode: 0o777 });
+      }
+      for (const place of places) {
+        if (wanted.has('integration'))
+          await section(`integration as ${place.label}`, () =>
+            vitest(place, 'integration', filters, 15 * minute),
+          );
+        if (wanted.has('window')) await section(`window as ${place.label}`, () => playwright(place, filters));
+      }
+    }
+  };
+  let built = true;
+  await section('build', async () => {
+    built = false;
+    await build({ tell: (line) => say(`  ${line}`) });
+    built = true;
+    return [{ name: 'build', status: 'passed' }];
+  });
+  await Promise.all([sources(), built ? machines() : undefined]);
+
+  const expected = JSON.parse(readFileSync(join(root, 'scripts/expected-skips.json'), 'utf8'));
+  const { passed, failed, excused } = tally(outcomes, expected);
+  for (const { name, detail } of excused) say(`skipped: ${name} (${detail})`);
+  for (const { name, detail } of failed) say(`\nFAILED ${name}\n${detail ?? ''}`);
+  say(`\nall took ${seconds(from)}; logs are in test-results/`);
+  writeSync(1, `${passed} passed, ${failed.length} failed\n`);
+  return failed.length === 0 && passed > 0 ? 0 : 1;
+});
