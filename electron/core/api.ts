@@ -21,6 +21,11 @@ export interface PortLike {
   onMessage(listener: (message: unknown) => void): void;
   onClose(listener: () => void): void;
   close(): void;
+  /**
+   * The Electron port under it, when there is one: who takes it posts it on to another process, and uses this object no
+   * more. So a terminal's bytes go straight between its process and the page.
+   */
+  readonly native?: unknown;
 }
 
 /**

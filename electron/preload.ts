@@ -1,0 +1,27 @@
+import { contextBridge, ipcRenderer } from 'electron';
+import { callNames, shellCallNames } from '../shared/ipc/channels.ts';
+import type { Bridge } from '../shared/ipc/contract.ts';
+
+const names: ReadonlySet<string> = new Set([...callNames, ...shellCallNames]);
+
+const bridge: Bridge = {
+  call(name, input) {
+    if (names.has(name)) return ipcRenderer.invoke('guesthouse:call', name, input);
+    const error = { code: 'invalid-input', message: `There is no call named ${String(name)}.` } as const;
+    return Promise.resolve({ ok: false, error });
+  },
+  onEvent(listener) {
+    const forward = (_event: unknown, envelopes: Parameters<typeof listener>[0][]) => {
+      for (const envelope of envelopes) listener(envelope);
+    };
+    ipcRenderer.on('guesthouse:events', forward);
+    return () => void ipcRenderer.off('guesthouse:events', forward);
+  },
+  openPort(kind, id, token) {
+    const { port1, port2 } = new MessageChannel();
+    ipcRenderer.postMessage('guesthouse:port', { kind, id }, [port2]);
+    window.postMessage({ guesthouse: 'port', token }, location.origin, [port1]);
+  },
+};
+
+contextBridge.exposeInMainWorld('guesthouse', bridge);

@@ -1,0 +1,39 @@
+import { realpathSync } from 'node:fs';
+import * as path from 'node:path';
+import { app, clipboard, shell } from 'electron';
+import { GuesthouseError } from '../../shared/errors.ts';
+import type { LibraryPaths } from '../core/platform/paths.ts';
+import type { ShellHandlers } from './ipc.ts';
+
+/** The window's own calls. Their input is parsed: see shellContract. */
+export function shellHandlers(paths: LibraryPaths): ShellHandlers {
+  return {
+    'shell.openExternal': async ({ url }) => {
+      const parsed = new URL(url);
+      if (parsed.protocol !== 'https:' || parsed.username || parsed.password)
+        throw new GuesthouseError('invalid-input', 'Only https addresses are opened.');
+      await shell.openExternal(parsed.href);
+    },
+    'shell.showInFolder': async ({ path: target }) => {
+      shell.showItemInFolder(insideLibrary(paths, target));
+    },
+    'shell.writeClipboard': async ({ text }) => clipboard.writeText(text),
+    'shell.info': async () => ({
+      version: app.getVersion(),
+      electron: process.versions.electron ?? '',
+      chrome: process.versions.chrome ?? '',
+      gpu: app.getGPUFeatureStatus().webgl === 'enabled',
+    }),
+  };
+}
+
+/** The page may only have shown what is the library's: files of ours, with links followed. */
+function insideLibrary(paths: LibraryPaths, target: string): string {
+  try {
+    const real = realpathSync(target);
+    for (const dir of [paths.data, paths.cache, path.join(paths.home, '.ssh')]) {
+      if (real === dir || real.startsWith(realpathSync(dir) + path.sep)) return real;
+    }
+  } catch {}
+  throw new GuesthouseError('not-found', 'That file is not there, or not one of the library.');
+}
