@@ -23,6 +23,18 @@ export class MemoryTree implements GuestTree {
     }
   }
 
+  /** Puts one node, with its parents. */
+  put(
+    path: string,
+    value: Buffer | 'folder' | { link: string },
+    owner: { readonly mode: number; readonly uid: number; readonly gid: number },
+  ): void {
+    this.parents(path);
+    if (value === 'folder') this.nodes.set(path, { ...node('directory', owner.mode), ...owner });
+    else if (Buffer.isBuffer(value)) this.nodes.set(path, { ...node('file', owner.mode, value), ...owner });
+    else this.nodes.set(path, { ...node('symlink', 0o777, undefined, value.link), ...owner });
+  }
+
   async stat(path: string): Promise<TreeStat | null> {
     const real = this.resolve(path);
     return real === null ? null : this.describe(real);
