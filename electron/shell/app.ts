@@ -30,7 +30,10 @@ export function runShell(options: ShellOptions): void {
   app.setPath('userData', path.join(paths.cache, `window-${library}`));
   registerScheme();
   guardContents();
-  if (!app.requestSingleInstanceLock()) return app.quit();
+  if (!app.requestSingleInstanceLock()) {
+    app.quit();
+    return;
+  }
 
   process.on('uncaughtException', (error) => log.error('uncaught', error));
   process.on('unhandledRejection', (error) => log.error('unhandled', error));
@@ -87,7 +90,8 @@ class Shell {
     if (this.window) {
       if (this.window.isMinimized()) this.window.restore();
       this.window.show();
-      return this.window.focus();
+      this.window.focus();
+      return;
     }
     const { files, paths, log, icon } = this.options;
     const window = openWindow({

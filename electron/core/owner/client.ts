@@ -189,9 +189,11 @@ export class ClientCore implements Core {
         return;
       case 'opened': {
         const waiting = this.opening.get(message.port);
-        if (!message.error) return waiting?.resolve(undefined);
-        this.ports.delete(message.port);
-        return waiting?.reject(fromWire(message.error));
+        if (message.error) {
+          this.ports.delete(message.port);
+          waiting?.reject(fromWire(message.error));
+        } else waiting?.resolve(undefined);
+        return;
       }
       case 'close':
         this.ports.get(message.port)?.ended();

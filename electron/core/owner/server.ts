@@ -131,20 +131,24 @@ class Connection {
     if (!parsed.success) throw new FrameError('no hello');
     clearTimeout(this.timer);
     const { protocol, data } = parsed.data;
-    if (protocol !== protocolVersion)
-      return this.refuse(
+    if (protocol !== protocolVersion) {
+      this.refuse(
         new GuesthouseError('unsupported', 'Another version of Guesthouse is running.', {
           why: `It speaks version ${protocolVersion} of the protocol, this one ${protocol}.`,
           todo: 'Close the other one, or use the same version.',
         }),
       );
-    if (data !== this.hello.data)
-      return this.refuse(
+      return;
+    }
+    if (data !== this.hello.data) {
+      this.refuse(
         new GuesthouseError('unsupported', 'Guesthouse runs here with another library.', {
           why: `It holds ${this.hello.data}, not ${data}.`,
           todo: 'Choose a runtime folder of its own for each library (XDG_RUNTIME_DIR).',
         }),
       );
+      return;
+    }
     this.greeted = true;
     this.reader.allow(maxFrame);
     this.greet();
@@ -168,7 +172,8 @@ class Connection {
       case 'call':
         return void this.call(message);
       case 'cancel':
-        return this.calls.get(message.id)?.abort(new CancelledError());
+        this.calls.get(message.id)?.abort(new CancelledError());
+        return;
       case 'open':
         return void this.open(message);
       case 'close':
@@ -221,7 +226,8 @@ class Connection {
     if (this.socket.destroyed || this.socket.writableEnded) return;
     if (frame.length > maxFrame + 4) {
       this.log.error(`an answer of ${frame.length} bytes is too large for the socket`);
-      return this.end();
+      this.end();
+      return;
     }
     this.socket.write(frame);
     if (this.socket.writableLength > maxUnread) {
