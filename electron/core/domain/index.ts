@@ -1,0 +1,22 @@
+export { Domain } from './domain.ts';
+export {
+  forwardElement,
+  type NewDisk,
+  type NewFirmware,
+  type NewGuestSpec,
+  newDomain,
+  randomMac,
+} from './new.ts';
+export * from './properties/devices.ts';
+export * from './properties/domain.ts';
+export { type ListName, listNames } from './properties/lists.ts';
+export { declared, type Property } from './properties/types.ts';
+export type {
+  BackingImage,
+  DomainDisk,
+  DomainInterface,
+  DomainMetadata,
+  Forward,
+  GuestKind,
+} from './views.ts';
+export { el, type NewElement } from './xml/edit.ts';

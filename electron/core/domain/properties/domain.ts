@@ -1,0 +1,115 @@
+import { declare, int, oneOf, onOff, string, uuid, word, yesNo } from './types.ts';
+
+const d = declare(null);
+
+/** `/domain` itself and what stands once in it (libvirt, formatdomain.html). */
+export const domainProps = {
+  type: d.value('type', '@type', word),
+  name: d.value('name', 'name', string),
+  title: d.value('title', 'title', string),
+  description: d.value('description', 'description', string),
+  uuid: d.value('uuid', 'uuid', uuid),
+  genid: d.value('genid', 'genid', uuid),
+  genidPresent: d.present('genidPresent', 'genid'),
+  memory: d.memory('memory', 'memory'),
+  currentMemory: d.memory('currentMemory', 'currentMemory'),
+  memoryDumpCore: d.value('memoryDumpCore', 'memory@dumpCore', onOff),
+  vcpu: d.value('vcpu', 'vcpu', int),
+  vcpuCurrent: d.value('vcpuCurrent', 'vcpu@current', int),
+  vcpuPlacement: d.value('vcpuPlacement', 'vcpu@placement', oneOf('static', 'auto')),
+  iothreads: d.value('iothreads', 'iothreads', int),
+  emulator: d.value('emulator', 'devices/emulator', string),
+
+  osType: d.value('osType', 'os/type', word),
+  arch: d.value('arch', 'os/type@arch', word),
+  machine: d.value('machine', 'os/type@machine', word),
+  firmware: d.value('firmware', 'os@firmware', oneOf('bios', 'efi')),
+  loader: d.value('loader', 'os/loader', string),
+  loaderReadonly: d.value('loaderReadonly', 'os/loader@readonly', yesNo),
+  loaderSecure: d.value('loaderSecure', 'os/loader@secure', yesNo),
+  loaderType: d.value('loaderType', 'os/loader@type', oneOf('rom', 'pflash')),
+  loaderFormat: d.value('loaderFormat', 'os/loader@format', oneOf('raw', 'qcow2')),
+  nvram: d.value('nvram', 'os/nvram', string),
+  nvramTemplate: d.value('nvramTemplate', 'os/nvram@template', string),
+  nvramTemplateFormat: d.value('nvramTemplateFormat', 'os/nvram@templateFormat', oneOf('raw', 'qcow2')),
+  nvramFormat: d.value('nvramFormat', 'os/nvram@format', oneOf('raw', 'qcow2')),
+  kernel: d.value('kernel', 'os/kernel', string),
+  initrd: d.value('initrd', 'os/initrd', string),
+  cmdline: d.value('cmdline', 'os/cmdline', string),
+  bootmenu: d.value('bootmenu', 'os/bootmenu@enable', yesNo),
+  bootmenuTimeout: d.value('bootmenuTimeout', 'os/bootmenu@timeout', int),
+  smbiosMode: d.value('smbiosMode', 'os/smbios@mode', oneOf('emulate', 'host', 'sysinfo')),
+
+  cpuMode: d.value('cpuMode', 'cpu@mode', oneOf('custom', 'host-model', 'host-passthrough', 'maximum')),
+  cpuMatch: d.value('cpuMatch', 'cpu@match', oneOf('exact', 'minimum', 'strict')),
+  cpuCheck: d.value('cpuCheck', 'cpu@check', oneOf('none', 'partial', 'full')),
+  cpuMigratable: d.value('cpuMigratable', 'cpu@migratable', onOff),
+  cpuModel: d.value('cpuModel', 'cpu/model', word),
+  cpuFallback: d.value('cpuFallback', 'cpu/model@fallback', oneOf('allow', 'forbid')),
+  cpuSockets: d.value('cpuSockets', 'cpu/topology@sockets', int),
+  cpuDies: d.value('cpuDies', 'cpu/topology@dies', int),
+  cpuCores: d.value('cpuCores', 'cpu/topology@cores', int),
+  cpuThreads: d.value('cpuThreads', 'cpu/topology@threads', int),
+
+  acpi: d.present('acpi', 'features/acpi'),
+  apic: d.present('apic', 'features/apic'),
+  pae: d.present('pae', 'features/pae'),
+  smm: d.value('smm', 'features/smm@state', onOff),
+  vmport: d.value('vmport', 'features/vmport@state', onOff),
+  kvmHidden: d.value('kvmHidden', 'features/kvm/hidden@state', onOff),
+
+  clockOffset: d.value(
+    'clockOffset',
+    'clock@offset',
+    oneOf('utc', 'localtime', 'timezone', 'variable', 'absolute'),
+  ),
+  clockTimezone: d.value('clockTimezone', 'clock@timezone', string, {
+    ignored: 'a clock in a named time zone is not offered: the clock starts at UTC',
+  }),
+  clockAdjustment: d.value('clockAdjustment', 'clock@adjustment', word, {
+    ignored: 'the adjustment of the clock is not carried over: the clock starts at its offset',
+  }),
+  onPoweroff: d.value('onPoweroff', 'on_poweroff', oneOf('destroy', 'restart', 'preserve', 'rename-restart')),
+  onReboot: d.value('onReboot', 'on_reboot', oneOf('restart', 'destroy', 'preserve', 'rename-restart')),
+  onCrash: d.value(
+    'onCrash',
+    'on_crash',
+    oneOf('destroy', 'restart', 'preserve', 'rename-restart', 'coredump-destroy', 'coredump-restart'),
+  ),
+  suspendToMem: d.value('suspendToMem', 'pm/suspend-to-mem@enabled', yesNo),
+  suspendToDisk: d.value('suspendToDisk', 'pm/suspend-to-disk@enabled', yesNo),
+
+  memorySource: d.value('memorySource', 'memoryBacking/source@type', oneOf('anonymous', 'memfd', 'file')),
+  memoryAccess: d.value('memoryAccess', 'memoryBacking/access@mode', oneOf('private', 'shared')),
+  memoryLocked: d.present('memoryLocked', 'memoryBacking/locked'),
+
+  sysinfoType: d.value('sysinfoType', 'sysinfo@type', oneOf('smbios', 'fwcfg')),
+  sysinfoManufacturer: d.value('sysinfoManufacturer', "sysinfo/system/entry[@name='manufacturer']", string),
+  sysinfoProduct: d.value('sysinfoProduct', "sysinfo/system/entry[@name='product']", string),
+  sysinfoVersion: d.value('sysinfoVersion', "sysinfo/system/entry[@name='version']", string),
+  sysinfoSerial: d.value('sysinfoSerial', "sysinfo/system/entry[@name='serial']", string),
+  sysinfoUuid: d.value('sysinfoUuid', "sysinfo/system/entry[@name='uuid']", uuid),
+  sysinfoSku: d.value('sysinfoSku', "sysinfo/system/entry[@name='sku']", string),
+  sysinfoFamily: d.value('sysinfoFamily', "sysinfo/system/entry[@name='family']", string),
+
+  seclabelType: d.value('seclabelType', 'seclabel@type', oneOf('none', 'dynamic', 'static'), {
+    ignored: 'no security label is set: QEMU runs as you, in its own sandbox',
+  }),
+  seclabelModel: d.value('seclabelModel', 'seclabel@model', word),
+};
+
+const b = declare('boot');
+export const bootProps = { dev: b.value('dev', '@dev', oneOf('hd', 'cdrom', 'network', 'fd')) };
+
+const f = declare('cpuFeature');
+export const cpuFeatureProps = {
+  name: f.value('name', '@name', word),
+  policy: f.value('policy', '@policy', oneOf('require', 'disable', 'force', 'optional', 'forbid')),
+};
+
+const t = declare('timer');
+export const timerProps = {
+  name: t.value('name', '@name', word),
+  present: t.value('present', '@present', yesNo),
+  tickpolicy: t.value('tickpolicy', '@tickpolicy', oneOf('delay', 'catchup', 'merge', 'discard')),
+};

@@ -1,0 +1,273 @@
+import { SaxesParser } from 'saxes';
+import { GuesthouseError } from '../../../../shared/errors.ts';
+
+/** A half-open range of UTF-16 offsets in the kept text. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface XmlAttribute {
+  /** As written, with its prefix. */
+  readonly name: string;
+  readonly local: string;
+  /** Namespace, '' for none. */
+  readonly ns: string;
+  /** Decoded and normalised (XML 1.0, 3.3.3). */
+  readonly value: string;
+  /** From the name's first letter to behind the closing quote. */
+  readonly span: Span;
+  /** Between the quotes. */
+  readonly valueSpan: Span;
+  readonly quote: '"' | "'";
+}
+
+/** Anything in an element that is not an element. `value` is decoded for text, raw for the others. */
+export interface XmlLeaf {
+  readonly kind: 'text' | 'cdata' | 'comment' | 'pi';
+  readonly span: Span;
+  readonly value: string;
+}
+
+export interface XmlElement {
+  readonly kind: 'element';
+  readonly name: string;
+  readonly local: string;
+  readonly ns: string;
+  readonly parent: XmlElement | null;
+  readonly attributes: readonly XmlAttribute[];
+  readonly children: readonly XmlNode[];
+  /** The whole element, tags included. */
+  readonly span: Span;
+  /** Behind the tag's name. */
+  readonly nameEnd: number;
+  /** Behind the `>` of the start tag. */
+  readonly openEnd: number;
+  /** The `<` of the end tag; equals `span.end` for `<a/>`. */
+  readonly closeStart: number;
+  readonly selfClosing: boolean;
+  /** Prefix to namespace, as in scope inside this element. */
+  readonly scope: ReadonlyMap<string, string>;
+}
+
+export type XmlNode = XmlElement | XmlLeaf;
+
+/** Longest text taken, in UTF-16 units. */
+export const maxXmlLength = 4 << 20;
+/** Deepest nesting taken; libvirt's own documents stay under 12. */
+export const maxXmlDepth = 200;
+
+/** 1-based line and column of an offset. */
+export function lineColumn(text: string, offset: number): { line: number; column: number } {
+  let line = 1;
+  let start = 0;
+  for (let at = text.indexOf('\n'); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) {
+    line++;
+    start = at + 1;
+  }
+  return { line, column: offset - start + 1 };
+}
+
+function invalid(text: string, offset: number, reason: string): GuesthouseError {
+  const { line, column } = lineColumn(text, offset);
+  return new GuesthouseError('xml-invalid', 'The XML is not well formed.', {
+    why: `Line ${line}, column ${column}: ${reason}`,
+    todo: 'Mend the line named and try again.',
+  });
+}
+
+/** Parses strictly: saxes judges well-formedness and namespaces, then {@link scan} finds the spans. */
+export function parseXml(text: string): XmlElement {
+  if (text.length > maxXmlLength)
+    throw new GuesthouseError('xml-invalid', 'The XML is too long.', {
+      why: `Line 1, column 1: ${text.length} characters, at most ${maxXmlLength} are read.`,
+    });
+  judge(text);
+  return scan(text);
+}
+
+function judge(text: string): void {
+  const parser = new SaxesParser({ xmlns: true, position: true });
+  let depth = 0;
+  let error: GuesthouseError | null = null;
+  const fail = (reason: string, offset = parser.position) => {
+    error ??= invalid(text, Math.min(offset, text.length), reason);
+    throw error;
+  };
+  parser.on('error', (cause) => fail(cause.message.replace(/^\d+:\d+:\s*/, '')));
+  parser.on('doctype', (doctype) => {
+    // An internal subset can declare entities: the way to entity bombs and to reading files.
+    if (/[[\]]/.test(doctype)) fail('a DOCTYPE with declarations of its own is refused');
+  });
+  parser.on('xmldecl', (decl) => {
+    if (decl.version !== undefined && decl.version !== '1.0') fail(`XML version ${decl.version} is not read`);
+  });
+  parser.on('opentagstart', () => {
+    if (++depth > maxXmlDepth) fail(`more than ${maxXmlDepth} elements inside each other`);
+  });
+  parser.on('closetag', () => {
+    depth--;
+  });
+  parser.write(text).close();
+  if (error) throw error;
+}
+
+const predefined: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+
+/** Resolves character references and the five predefined entities. Unknown ones were refused before. */
+export function decodeEntities(raw: string): string {
+  return raw.replace(/&(#x[0-9a-fA-F]+|#[0-9]+|\w+);/g, (whole, name: string) => {
+    if (name.startsWith('#x')) return String.fromCodePoint(Number.parseInt(name.slice(2), 16));
+    if (name.startsWith('#')) return String.fromCodePoint(Number.parseInt(name.slice(1), 10));
+    return predefined[name] ?? whole;
+  });
+}
+
+type Building = { -readonly [K in keyof XmlElement]: XmlElement[K] } & {
+  children: XmlNode[];
+  attributes: XmlAttribute[];
+  parent: Building | null;
+};
+
+const rootScope: ReadonlyMap<string, string> = new Map([['xml', 'http://www.w3.org/XML/1998/namespace']]);
+const nameEnd = /[ \t\r\n/>=]/g;
+
+function endOfName(text: string, from: number): number {
+  nameEnd.lastIndex = from;
+  return nameEnd.exec(text)!.index;
+}
+
+function skipSpace(text: string, at: number): number {
+  while (at < text.length && /[ \t\r\n]/.test(text[at]!)) at++;
+  return at;
+}
+
+/** Builds the tree with spans. Relies on the text being well formed. */
+function scan(text: string): XmlElement {
+  let at = 0;
+  let root: Building | null = null;
+  let open: Building | null = null;
+  const leaf = (kind: XmlLeaf['kind'], end: number, value: string) => {
+    open?.children.push({ kind, span: { start: at, end }, value });
+    at = end;
+  };
+  while (at < text.length) {
+    if (text[at] !== '<') {
+      const next = text.indexOf('<', at);
+      const end = next === -1 ? text.length : next;
+      leaf('text', end, decodeEntities(text.slice(at, end).replace(/\r\n?/g, '\n')));
+    } else if (text.startsWith('<!--', at)) {
+      const end = text.indexOf('-->', at + 4) + 3;
+      leaf('comment', end, text.slice(at, end));
+    } else if (text.startsWith('<![CDATA[', at)) {
+      const end = text.indexOf(']]>', at + 9) + 3;
+      leaf('cdata', end, text.slice(at + 9, end - 3).replace(/\r\n?/g, '\n'));
+    } else if (text.startsWith('<?', at)) {
+      const end = text.indexOf('?>', at + 2) + 2;
+      leaf('pi', end, text.slice(at, end));
+    } else if (text.startsWith('<!', at)) {
+      at = endOfDoctype(text, at);
+    } else if (text.startsWith('</', at)) {
+      open!.closeStart = at;
+      at = text.indexOf('>', at) + 1;
+      open!.span = { start: open!.span.start, end: at };
+      open = open!.parent;
+    } else {
+      const element = scanStartTag(text, at, open);
+      at = element.openEnd;
+      if (open) open.children.push(element);
+      else root = element;
+      if (!element.selfClosing) open = element;
+    }
+  }
+  if (!root) throw invalid(text, 0, 'there is no element');
+  return root;
+}
+
+function endOfDoctype(text: string, at: number): number {
+  let quote = '';
+  for (let i = at; i < text.length; i++) {
+    const c = text[i]!;
+    if (quote) {
+      if (c === quote) quote = '';
+    } else if (c === '"' || c === "'") quote = c;
+    else if (c === '>') return i + 1;
+  }
+  return text.length;
+}
+
+function scanStartTag(text: string, start: number, parent: Building | null): Building {
+  const tagEnd = endOfName(text, start + 1);
+  const name = text.slice(start + 1, tagEnd);
+  const found: { name: string; raw: string; span: Span; valueSpan: Span; quote: '"' | "'" }[] = [];
+  let at = skipSpace(text, tagEnd);
+  while (text[at] !== '>' && text[at] !== '/') {
+    const end = endOfName(text, at);
+    const quoteAt = skipSpace(text, skipSpace(text, end) + 1);
+    const quote = text[quoteAt] as '"' | "'";
+    const close = text.indexOf(quote, quoteAt + 1);
+    found.push({
+      name: text.slice(at, end),
+      raw: text.slice(quoteAt + 1, close),
+      span: { start: at, end: close + 1 },
+      valueSpan: { start: quoteAt + 1, end: close },
+      quote,
+    });
+    at = skipSpace(text, close + 1);
+  }
+  const selfClosing = text[at] === '/';
+  const openEnd = at + (selfClosing ? 2 : 1);
+  let scope = parent ? parent.scope : rootScope;
+  const decoded = found.map((a) => decodeEntities(a.raw.replace(/\r\n|[\t\n\r]/g, ' ')));
+  found.forEach((a, i) => {
+    if (a.name !== 'xmlns' && !a.name.startsWith('xmlns:')) return;
+    scope = new Map(scope).set(a.name === 'xmlns' ? '' : a.name.slice(6), decoded[i]!);
+  });
+  const split = (qname: string, fallback: string) => {
+    const colon = qname.indexOf(':');
+    return colon === -1
+      ? { local: qname, ns: fallback }
+      : { local: qname.slice(colon + 1), ns: scope.get(qname.slice(0, colon)) ?? '' };
+  };
+  return {
+    kind: 'element',
+    name,
+    ...split(name, scope.get('') ?? ''),
+    parent,
+    attributes: found.map(({ name: qname, span, valueSpan, quote }, i) => ({
+      name: qname,
+      ...split(qname, ''),
+      value: decoded[i]!,
+      span,
+      valueSpan,
+      quote,
+    })),
+    children: [],
+    span: { start, end: openEnd },
+    nameEnd: tagEnd,
+    openEnd,
+    closeStart: openEnd,
+    selfClosing,
+    scope,
+  };
+}
+
+/** The elements among the children, optionally of one name (in no namespace unless `ns` is given). */
+export function childElements(parent: XmlElement, local?: string, ns = ''): XmlElement[] {
+  return parent.children.filter(
+    (c): c is XmlElement =>
+      c.kind === 'element' && (local === undefined || (c.local === local && c.ns === ns)),
+  );
+}
+
+/** Text and CDATA directly inside, joined. */
+export function textOf(element: XmlElement): string {
+  let all = '';
+  for (const child of element.children)
+    if (child.kind === 'text' || child.kind === 'cdata') all += child.value;
+  return all;
+}
+
+export function attributeOf(element: XmlElement, local: string, ns = ''): XmlAttribute | undefined {
+  return element.attributes.find((a) => a.local === local && a.ns === ns && !a.name.startsWith('xmlns'));
+}

@@ -1,0 +1,166 @@
+import { GuesthouseError } from '../../../../shared/errors.ts';
+import { cpuFeatureProps, type Domain, domainProps, metaProps, timerProps } from '../../domain/index.ts';
+import type { Buses } from './address.ts';
+import { type Arguments, comma, plainWord, type QemuRun } from './run.ts';
+
+/** Machine, accelerator, processor, memory, clock. */
+export function addMachine(args: Arguments, domain: Domain, run: QemuRun, buses: Buses): void {
+  const options = [plainWord(buses.machine, 'machine type')];
+  const memory = addMemory(args, domain);
+  if (memory) options.push(`memory-backend=${memory}`);
+  if (!buses.micro && !buses.virt) {
+    options.push('usb=off');
+    const vmport = domain.get(domainProps.vmport);
+    if (vmport !== null) options.push(`vmport=${onOff(vmport)}`);
+    const smm = domain.get(domainProps.smm) ?? (domain.get(domainProps.loaderSecure) === true ? true : null);
+    if (smm !== null) options.push(`smm=${onOff(smm)}`);
+    const timers = domain.items('timer').map((_, i) => i);
+    const hpet = timers.find((i) => domain.get(timerProps.name, i) === 'hpet');
+    if (hpet !== undefined) options.push(`hpet=${onOff(domain.get(timerProps.present, hpet) !== false)}`);
+    // An ACPI element that is missing means no ACPI; import of hand-written XML without <features> does too.
+    if (domain.get(domainProps.acpi) !== true) options.push('acpi=off');
+  }
+  options.push('dump-guest-core=off');
+  args.add('-machine', options.join(','));
+  args.add('-accel', run.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi');
+  if (run.accelerator === 'tcg' && domain.get(domainProps.type) === 'kvm')
+    args.note('KVM cannot be used here: the guest runs on QEMU’s emulator, which is slower.');
+  addCpu(args, domain, run);
+  args.add('-smp', processors(domain));
+  const uuid = domain.uuid;
+  if (uuid) args.add('-uuid', uuid);
+  args.add('-rtc', domain.get(domainProps.clockOffset) === 'localtime' ? 'base=localtime' : 'base=utc');
+}
+
+const onOff = (value: boolean) => (value ? 'on' : 'off');
+
+function addMemory(args: Arguments, domain: Domain): string | null {
+  const bytes = domain.get(domainProps.memory);
+  if (bytes === null || bytes < 1024 * 1024)
+    throw new GuesthouseError('xml-invalid', 'The guest has no memory.', {
+      why: 'The XML has no <memory> of at least 1 MiB.',
+      todo: 'Set the guest’s memory.',
+    });
+  args.add('-m', `size=${Math.ceil(bytes / 1024)}k`);
+  const shared = domain.get(domainProps.memoryAccess) === 'shared';
+  if (!shared && domain.get(domainProps.memorySource) !== 'memfd') return null;
+  args.json('-object', {
+    'qom-type': 'memory-backend-memfd',
+    id: 'ram0',
+    size: Math.ceil(bytes / 1024) * 1024,
+    share: shared,
+  });
+  return 'ram0';
+}
+
+function addCpu(args: Arguments, domain: Domain, run: QemuRun): void {
+  const mode = domain.get(domainProps.cpuMode);
+  const model = domain.get(domainProps.cpuModel);
+  const features = domain.items('cpuFeature').flatMap((_, i) => {
+    const name = domain.get(cpuFeatureProps.name, i);
+    const policy = domain.get(cpuFeatureProps.policy, i) ?? 'require';
+    if (name === null) return [];
+    const on = policy === 'require' || policy === 'force' || policy === 'optional';
+    return [`,${plainWord(name, 'processor feature')}=${onOff(on)}`];
+  });
+  // QEMU refuses `host` without KVM; `max` is all that the emulator can do.
+  const host = run.accelerator === 'kvm' ? 'host' : 'max';
+  const base = mode === 'custom' || (mode === null && model !== null) ? model : mode === null ? null : host;
+  const hidden = domain.get(domainProps.kvmHidden) === true && run.accelerator === 'kvm' ? ',kvm=off' : '';
+  if (base === null && features.length === 0 && hidden === '') return;
+  args.add('-cpu', `${plainWord(base ?? host, 'processor model')}${features.join('')}${hidden}`);
+}
+
+/** `-smp` from `<vcpu>` and `<topology>`. */
+function processors(domain: Domain): string {
+  const most = domain.get(domainProps.vcpu) ?? 1;
+  const now = domain.get(domainProps.vcpuCurrent) ?? most;
+  const sockets = domain.get(domainProps.cpuSockets);
+  if (most < 1 || now < 1 || now > most)
+    throw new GuesthouseError('xml-invalid', 'The guest’s number of processors makes no sense.', {
+      why: `<vcpu> says ${now} of ${most}.`,
+      todo: 'Set the number of processors.',
+    });
+  if (sockets === null) return `${now},maxcpus=${most}`;
+  const dies = domain.get(domainProps.cpuDies) ?? 1;
+  const cores = domain.get(domainProps.cpuCores) ?? 1;
+  const threads = domain.get(domainProps.cpuThreads) ?? 1;
+  if (sockets * dies * cores * threads !== most)
+    throw new GuesthouseError('xml-invalid', 'The processors and their topology do not match.', {
+      why: `${sockets} sockets × ${dies} dies × ${cores} cores × ${threads} threads are not ${most}.`,
+      todo: 'Change the topology or the number of processors.',
+    });
+  return `${now},maxcpus=${most},sockets=${sockets},dies=${dies},cores=${cores},threads=${threads}`;
+}
+
+/** Firmware images and direct kernel boot. */
+export function addBoot(args: Arguments, domain: Domain, run: QemuRun, buses: Buses): void {
+  const loader = domain.get(domainProps.loader);
+  const nvram = domain.get(domainProps.nvram);
+  const format =
+    domain.get(domainProps.nvramFormat) ??
+    domain.get(metaProps.nvramFormat) ??
+    domain.get(domainProps.nvramTemplateFormat) ??
+    'raw';
+  const firmware =
+    run.firmware ??
+    (loader && nvram ? { code: loader, nvram, nvramFormat: format as 'raw' | 'qcow2' } : null);
+  if (firmware && !buses.micro) {
+    addPflash(args, 'pflash0', firmware.code, 'raw', true);
+    addPflash(args, 'pflash1', firmware.nvram, firmware.nvramFormat, false);
+    if (domain.get(domainProps.loaderSecure) === true)
+      args.add('-global', 'driver=cfi.pflash01,property=secure,value=on');
+  } else if (loader) args.add('-bios', loader);
+  else if (domain.get(domainProps.firmware) === 'efi')
+    throw new GuesthouseError('unsupported', 'The guest wants UEFI, and no firmware was found for it.', {
+      todo: 'Install OVMF (Debian: the package ovmf).',
+    });
+  const kernel = run.kernel ?? domainKernel(domain);
+  if (kernel) {
+    args.add('-kernel', kernel.kernel);
+    if (kernel.initrd) args.add('-initrd', kernel.initrd);
+    if (kernel.cmdline) args.add('-append', kernel.cmdline);
+  }
+  if (domain.get(domainProps.bootmenu) === true)
+    args.add('-boot', `menu=on,splash-time=${domain.get(domainProps.bootmenuTimeout) ?? 3000},strict=on`);
+  else if (!buses.micro) args.add('-boot', 'strict=on');
+  addSmbios(args, domain);
+}
+
+function domainKernel(domain: Domain): QemuRun['kernel'] {
+  const kernel = domain.get(domainProps.kernel);
+  if (!kernel) return undefined;
+  return {
+    kernel,
+    initrd: domain.get(domainProps.initrd) ?? undefined,
+    cmdline: domain.get(domainProps.cmdline) ?? undefined,
+  };
+}
+
+function addPflash(args: Arguments, name: string, filename: string, driver: string, readOnly: boolean): void {
+  args.json('-blockdev', {
+    driver: 'file',
+    'node-name': `${name}-file`,
+    filename,
+    'read-only': readOnly,
+    discard: readOnly ? undefined : 'unmap',
+  });
+  args.json('-blockdev', { driver, 'node-name': name, file: `${name}-file`, 'read-only': readOnly });
+  // Machine options join those of an earlier -machine.
+  args.add('-machine', `${name}=${name}`);
+}
+
+function addSmbios(args: Arguments, domain: Domain): void {
+  if (domain.get(domainProps.smbiosMode) !== 'sysinfo') return;
+  const fields = {
+    manufacturer: domain.get(domainProps.sysinfoManufacturer),
+    product: domain.get(domainProps.sysinfoProduct),
+    version: domain.get(domainProps.sysinfoVersion),
+    serial: domain.get(domainProps.sysinfoSerial),
+    uuid: domain.get(domainProps.sysinfoUuid),
+    sku: domain.get(domainProps.sysinfoSku),
+    family: domain.get(domainProps.sysinfoFamily),
+  };
+  const given = Object.entries(fields).filter((entry): entry is [string, string] => entry[1] !== null);
+  if (given.length > 0) args.add('-smbios', `type=1,${given.map(([k, v]) => `${k}=${comma(v)}`).join(',')}`);
+}
