@@ -16,7 +16,9 @@ export async function runDemo(args) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
   await main(async (args) => {
-    await setUp();
-    await build({ tell: (line) => say(`  ${line}`) });
+    if (!args.includes('--list')) {
+      await setUp();
+      await build({ tell: (line) => say(`  ${line}`) });
+    }
     return runDemo(args);
   });

@@ -68,6 +68,7 @@ export const requirements = [
   run({ what: 'a font', files: ['/usr/share/fonts/truetype', '/usr/share/fonts/opentype', '/usr/share/fonts/TTF', '/usr/share/fonts/dejavu', '/usr/share/fonts/noto', '/usr/share/fonts/google-noto-vf'] }, 'fonts-dejavu-core', ['dejavu-sans-fonts', 'ttf-dejavu', 'dejavu-fonts', 'font-dejavu']),
   test({ what: 'Xvfb (window tests)', program: 'Xvfb' }, 'xvfb', ['xorg-x11-server-Xvfb', 'xorg-server-xvfb', 'xorg-x11-server-Xvfb', 'xvfb']),
   test({ what: 'the OpenSSH server', program: 'sshd' }, 'openssh-server', ['openssh-server', 'openssh', 'openssh-server', 'openssh-server']),
+  test({ what: 'the assembler', program: 'as' }, 'binutils', ['binutils', 'binutils', 'binutils', 'binutils']),
   test({ what: 'sudo', program: 'sudo' }, 'sudo', ['sudo', 'sudo', 'sudo', 'sudo']),
   test({ what: 'setpriv', program: 'setpriv' }, 'util-linux', ['util-linux', 'util-linux', 'util-linux', 'setpriv']),
   test({ what: 'useradd', program: 'useradd' }, 'passwd', ['shadow-utils', 'shadow', 'shadow', 'shadow']),

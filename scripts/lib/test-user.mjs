@@ -12,9 +12,10 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { devCache, root, run, Stop, searchPath, which } from './common.mjs';
+import { devCache, root, run, Stop, say, searchPath, which } from './common.mjs';
 import { findElectron } from './electron.mjs';
 import { fingerprint, readStamp, writeStamp } from './inputs.mjs';
+import { takeLock } from './lock.mjs';
 
 const name = 'guesthouse-test';
 
@@ -43,18 +44,14 @@ export async function prepareUser() {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     chownSync(dir, user.uid, user.gid);
   }
+  await canRunNode(user);
+  await takeLock(join(devCache(), 'test-user.lock'), say);
   const checkout = join(user.home, 'checkout');
   await copyCheckout(checkout, user);
   await copyElectron(cache, user);
   return {
     checkout,
-    argv: (args) => [
-      which('setpriv') ?? 'setpriv',
-      `--reuid=${user.uid}`,
-      `--regid=${user.gid}`,
-      '--init-groups',
-      ...args,
-    ],
+    argv: (args) => asUser(user, args),
     env: {
       HOME: user.home,
       USER: name,
@@ -67,6 +64,24 @@ export async function prepareUser() {
       ...electronOverride(),
     },
   };
+}
+
+const asUser = (user, args) => [
+  which('setpriv') ?? 'setpriv',
+  `--reuid=${user.uid}`,
+  `--regid=${user.gid}`,
+  '--init-groups',
+  ...args,
+];
+
+/** A Node under root's home is out of the user's reach. */
+async function canRunNode(user) {
+  const [program, ...args] = asUser(user, [process.execPath, '--version']);
+  const tried = await run(program, args);
+  if (tried.code !== 0)
+    throw new Stop(
+      `The user ${name} cannot run ${process.execPath}: install Node where everyone can read it.`,
+    );
 }
 
 function lookUp() {

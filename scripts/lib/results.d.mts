@@ -1,0 +1,11 @@
+export interface Outcome {
+  readonly name: string;
+  readonly status: 'passed' | 'failed' | 'skipped';
+  readonly detail?: string;
+}
+export function fromVitest(file: string, checkout: string): Outcome[];
+export function fromPlaywright(file: string): Outcome[];
+export function tally(
+  outcomes: readonly Outcome[],
+  expected: readonly { readonly test: string; readonly reason: string }[],
+): { readonly passed: number; readonly failed: readonly Outcome[]; readonly excused: readonly Outcome[] };

@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fromPlaywright, fromVitest, tally } from './results.mjs';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'gh-results-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const report = (content: unknown) => {
+  const file = join(dir, 'report.json');
+  writeFileSync(file, JSON.stringify(content));
+  return file;
+};
+
+describe('tally', () => {
+  const outcomes = [
+    { name: 'a.test.ts > works', status: 'passed' as const },
+    { name: 'a.test.ts > is left out', status: 'skipped' as const },
+    { name: 'b.test.ts > needs a GPU', status: 'skipped' as const },
+  ];
+  it('counts a skipped test as failed', () => {
+    const { passed, failed } = tally(outcomes, []);
+    expect(passed).toBe(1);
+    expect(failed.map(({ name }) => name)).toEqual(['a.test.ts > is left out', 'b.test.ts > needs a GPU']);
+  });
+  it('does not, when it is listed with a reason', () => {
+    const { failed, excused } = tally(outcomes, [
+      { test: 'b.test.ts', reason: 'no GPU in continuous integration' },
+    ]);
+    expect(failed.map(({ name }) => name)).toEqual(['a.test.ts > is left out']);
+    expect(excused).toHaveLength(1);
+  });
+  it('does, when the list gives no reason', () => {
+    expect(tally(outcomes, [{ test: 'b.test.ts', reason: '' }]).failed).toHaveLength(2);
+  });
+});
+
+describe('fromVitest', () => {
+  it('counts a file that fails before its first test', () => {
+    const file = report({
+      testResults: [{ name: '/c/x.test.ts', status: 'failed', message: 'SyntaxError', assertionResults: [] }],
+    });
+    expect(fromVitest(file, '/c')).toEqual([{ name: 'x.test.ts', status: 'failed', detail: 'SyntaxError' }]);
+  });
+  it('counts pending and todo tests as skipped', () => {
+    const file = report({
+      testResults: [
+        {
+          name: '/c/x.test.ts',
+          status: 'passed',
+          assertionResults: [
+            { status: 'passed', fullName: 'one' },
+            { status: 'skipped', fullName: 'two' },
+            { status: 'todo', fullName: 'three' },
+          ],
+        },
+      ],
+    });
+    expect(fromVitest(file, '/c').map(({ status }) => status)).toEqual(['passed', 'skipped', 'skipped']);
+  });
+});
+
+describe('fromPlaywright', () => {
+  it('walks nested suites and counts what passed only when repeated as failed', () => {
+    const test = (status: string) => ({ status, results: [{ errors: [{ message: 'why' }] }] });
+    const file = report({
+      errors: [{ message: 'no tests' }],
+      suites: [
+        {
+          title: 'a.e2e.ts',
+          specs: [{ title: 'opens', tests: [test('expected')] }],
+          suites: [{ title: 'inner', specs: [{ title: 'is shaky', tests: [test('flaky')] }] }],
+        },
+      ],
+    });
+    expect(fromPlaywright(file)).toEqual([
+      { name: 'e2e/a.e2e.ts > inner > is shaky', status: 'failed', detail: 'why' },
+      { name: 'e2e/a.e2e.ts > opens', status: 'passed', detail: 'why' },
+      { name: 'e2e', status: 'failed', detail: 'no tests' },
+    ]);
+  });
+});
