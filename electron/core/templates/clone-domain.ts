@@ -1,0 +1,123 @@
+import {
+  channelProps,
+  consoleProps,
+  Domain,
+  diskProps,
+  domainProps,
+  el,
+  forwardProps,
+  graphicsProps,
+  interfaceProps,
+  metaProps,
+  serialProps,
+} from '../domain/index.ts';
+
+/** What a clone's domain differs in. Paths are absolute and final. */
+export interface CloneDomainSpec {
+  readonly name: string;
+  readonly uuid: string;
+  /** VM generation id (QEMU vmgenid): new, so that the system inside reseeds its random generator. */
+  readonly genid: string;
+  /** Old MAC to new MAC, lower case. */
+  readonly macs: ReadonlyMap<string, string>;
+  /** New image by target device; others (CDs) stay as they are. */
+  readonly disks: ReadonlyMap<string, { readonly file: string; readonly format: string }>;
+  /** Folder of the source and of the clone: paths under the first move to the second. */
+  readonly sourceFolder: string;
+  readonly folder: string;
+  readonly origin: { readonly uuid: string | null; readonly name: string; readonly linked: boolean };
+  /** Host port by old host port: no two guests share one. */
+  readonly ports: ReadonlyMap<number, number>;
+  readonly sshUser: string | null;
+  readonly vcpus: number | null;
+  /** MiB; null keeps the source's. */
+  readonly memory: number | null;
+  readonly tags: readonly string[];
+}
+
+/**
+ * The domain of a clone: the source's text with everything changed that must differ between two machines, and nothing
+ * else. Pure.
+ */
+export function cloneDomain(source: Domain, spec: CloneDomainSpec): Domain {
+  let domain = Domain.parse(source.text)
+    .set(domainProps.name, spec.name)
+    .set(domainProps.uuid, spec.uuid)
+    .set(domainProps.title, null);
+  if (domain.has(domainProps.genidPresent)) domain = domain.set(domainProps.genid, spec.genid);
+  // The SMBIOS system UUID must be the domain's (formatdomain, "SMBIOS System Information").
+  if (domain.has(domainProps.sysinfoUuid)) domain = domain.set(domainProps.sysinfoUuid, spec.uuid);
+  if (domain.has(domainProps.sysinfoSerial)) domain = domain.set(domainProps.sysinfoSerial, spec.uuid);
+  if (spec.vcpus !== null) domain = withVcpus(domain, spec.vcpus);
+  if (spec.memory !== null)
+    domain = domain
+      .set(domainProps.memory, spec.memory * 2 ** 20)
+      .set(domainProps.currentMemory, domain.has(domainProps.currentMemory) ? spec.memory * 2 ** 20 : null);
+
+  const moved = (file: string | null): string | null =>
+    file?.startsWith(`${spec.sourceFolder}/`) ? spec.folder + file.slice(spec.sourceFolder.length) : file;
+  for (const property of [domainProps.nvram, domainProps.kernel, domainProps.initrd])
+    if (domain.has(property)) domain = domain.set(property, moved(domain.get(property)));
+
+  for (const disk of domain.disks()) {
+    const image = spec.disks.get(disk.target);
+    if (!image) continue;
+    domain = domain
+      .set(diskProps.file, image.file, disk.index)
+      .set(diskProps.format, image.format, disk.index)
+      // What is below the overlay stands in its header, which Guesthouse wrote; the old list would be wrong.
+      .set(diskProps.backingEnd, null, disk.index)
+      .set(diskProps.readonly, null, disk.index);
+  }
+  for (const nic of domain.interfaces()) {
+    const mac = nic.mac && spec.macs.get(nic.mac.toLowerCase());
+    if (mac) domain = domain.set(interfaceProps.mac, mac, nic.index);
+  }
+  for (const [list, properties] of [
+    ['serial', [serialProps.logFile, serialProps.path]],
+    ['console', [consoleProps.logFile, consoleProps.path]],
+    ['channel', [channelProps.path]],
+    ['graphics', [graphicsProps.socket]],
+  ] as const)
+    for (let index = 0; index < domain.count(list); index++)
+      for (const property of properties)
+        if (domain.has(property, index))
+          domain = domain.set(property, moved(domain.get(property, index)), index);
+
+  domain = domain
+    .set(metaProps.template, null)
+    .set(metaProps.originUuid, spec.origin.uuid)
+    .set(metaProps.originName, spec.origin.name)
+    .set(metaProps.originLinked, spec.origin.linked)
+    .set(metaProps.autostart, null);
+  if (spec.sshUser !== null) domain = domain.set(metaProps.sshUser, spec.sshUser);
+  const sshPort = domain.get(metaProps.sshPort);
+  if (sshPort !== null) domain = domain.set(metaProps.sshPort, spec.ports.get(sshPort) ?? sshPort);
+  for (let index = 0; index < domain.count('forward'); index++) {
+    const port = domain.get(forwardProps.hostPort, index);
+    if (port !== null) domain = domain.set(forwardProps.hostPort, spec.ports.get(port) ?? port, index);
+  }
+  while (domain.count('tag') > 0) domain = domain.remove('tag', 0);
+  for (const tag of spec.tags) domain = domain.add('tag', el('gh:tag', {}, tag));
+  return Domain.parse(domain.text);
+}
+
+/** A topology that no longer multiplies to the count would be refused: it goes. */
+function withVcpus(domain: Domain, vcpus: number): Domain {
+  return domain
+    .set(domainProps.vcpu, vcpus)
+    .set(domainProps.vcpuCurrent, null)
+    .with(
+      ...[domainProps.cpuSockets, domainProps.cpuDies, domainProps.cpuCores, domainProps.cpuThreads].map(
+        (property) => (d: Domain) => d.set(property, null),
+      ),
+    );
+}
+
+/** Host ports the domain forwards, each once. */
+export function hostPorts(domain: Domain): readonly number[] {
+  const { forwards, ssh } = domain.metadata;
+  const ports = forwards.map((forward) => forward.hostPort);
+  if (ssh.hostPort !== null) ports.push(ssh.hostPort);
+  return [...new Set(ports)];
+}
