@@ -1,0 +1,49 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { rebaseOnHiddenBase, sweepBases } from './bases.ts';
+
+let root = '';
+let bases = '';
+let disk = '';
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'gh-bases-'));
+  bases = join(root, 'bases');
+  mkdirSync(bases);
+  mkdirSync(join(root, 'guest'));
+  disk = join(root, 'guest', 'vda.qcow2');
+  writeFileSync(disk, 'the data');
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+describe('a hidden base', () => {
+  it('keeps the data read-only and puts an overlay in its place', async () => {
+    const base = await rebaseOnHiddenBase(bases, disk, async (overlay, on) =>
+      writeFileSync(overlay, `on ${on}`),
+    );
+    expect(readFileSync(base, 'utf8')).toBe('the data');
+    expect(statSync(base).mode & 0o777).toBe(0o444);
+    expect(readFileSync(disk, 'utf8')).toBe(`on ${base}`);
+    expect(readdirSync(join(root, 'guest'))).toEqual(['vda.qcow2']);
+  });
+
+  it('leaves everything as it was when the overlay cannot be made', async () => {
+    await expect(
+      rebaseOnHiddenBase(bases, disk, async (overlay) => {
+        writeFileSync(overlay, 'half');
+        throw new Error('full');
+      }),
+    ).rejects.toThrow('full');
+    expect(readFileSync(disk, 'utf8')).toBe('the data');
+    expect([readdirSync(bases), readdirSync(join(root, 'guest'))]).toEqual([[], ['vda.qcow2']]);
+  });
+
+  it('is swept when nothing stands on it, and kept when that cannot be known', async () => {
+    const base = await rebaseOnHiddenBase(bases, disk, async (overlay) => writeFileSync(overlay, 'x'));
+    writeFileSync(join(bases, 'left.qcow2'), 'left');
+    expect(await sweepBases(bases, null)).toEqual([]);
+    expect(await sweepBases(bases, new Set([base]))).toEqual([join(bases, 'left.qcow2')]);
+    expect(readdirSync(bases)).toHaveLength(1);
+  });
+});
