@@ -1,0 +1,77 @@
+import { type EditOptions, type EditPlan, editDisk } from '../disks/edit.ts';
+import type { DiskRef, ImagePolicy } from '../disks/index.ts';
+import { openGuestDisk } from '../disks/index.ts';
+import { DiskTree } from './disk-tree.ts';
+import type { PartPlan } from './plan/context.ts';
+import { type IdentityPlanRequest, planIdentity } from './plan.ts';
+import type { GuestTree, TreeEdit } from './tree.ts';
+
+/** Where a guest's files are: its disks in order, and what their headers may refer to. */
+export interface DiskSet {
+  readonly disks: readonly DiskRef[];
+  readonly policy: ImagePolicy;
+}
+
+/** Says what would change, without touching the disk. */
+export async function previewIdentity(set: DiskSet, request: IdentityPlanRequest): Promise<PartPlan> {
+  return withTree(set, (tree) => planIdentity(tree, request));
+}
+
+/** Opens the disks for reading while `use` runs. */
+export async function withTree<T>(set: DiskSet, use: (tree: GuestTree) => Promise<T>): Promise<T> {
+  const root = await openGuestDisk(set.disks, set.policy);
+  try {
+    return await use(new DiskTree(root));
+  } finally {
+    await root.close();
+  }
+}
+
+/** Plans on the disk as it is and writes in the same breath. Errors as {@link editDisk} and {@link planIdentity}. */
+export async function applyIdentity(
+  set: DiskSet,
+  request: IdentityPlanRequest,
+  options: EditOptions,
+): Promise<PartPlan> {
+  let plan: PartPlan = { steps: [], warnings: [] };
+  await editDisk(set.disks, set.policy, options, async (edit) => {
+    plan = await planIdentity(new DiskTree(edit.guest), request);
+    await putEdits(
+      edit,
+      plan.steps.map((step) => step.edit),
+    );
+  });
+  return plan;
+}
+
+/** Writes ready edits, as when old values are put back. */
+export async function applyEdits(
+  set: DiskSet,
+  edits: readonly TreeEdit[],
+  options: EditOptions,
+): Promise<void> {
+  await editDisk(set.disks, set.policy, options, (edit) => putEdits(edit, edits));
+}
+
+async function putEdits(edit: EditPlan, edits: readonly TreeEdit[]): Promise<void> {
+  for (const one of edits)
+    switch (one.action) {
+      case 'write':
+        await edit.write(one.path, one.content, {
+          mode: one.mode,
+          uid: one.uid,
+          gid: one.gid,
+          overwrite: one.shred,
+        });
+        break;
+      case 'remove':
+        await edit.remove(one.path, { overwrite: one.shred, recursive: one.recursive });
+        break;
+      case 'link':
+        await edit.symlink(one.target, one.path);
+        break;
+      case 'directory':
+        await edit.mkdir(one.path, { mode: one.mode, uid: one.uid, gid: one.gid });
+        break;
+    }
+}
