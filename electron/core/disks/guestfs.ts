@@ -48,6 +48,16 @@ export class GuestRoot extends Tree {
     private readonly volumeByMount: ReadonlyMap<string, Volume>,
   ) {
     super(mounts);
+    this.allMounts = mounts;
+  }
+
+  private readonly allMounts: readonly Mount[];
+
+  /** File systems that e2fsck should see before anything is written to them. */
+  uncleanMounts(): { path: string; volume: Volume }[] {
+    return this.allMounts
+      .filter((mount) => mount.fs?.needsCheck)
+      .map((mount) => ({ path: mount.path, volume: this.volumeByMount.get(mount.path)! }));
   }
 
   /** The partition mounted at a canonical path such as `/` or `/var`. */

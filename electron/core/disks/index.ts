@@ -1,4 +1,7 @@
 /** The door to disk images: looking into them, changing files in them, and making them, without starting a guest. */
+
+export { type EditOptions, type EditPlan, type EditReport, editDisk, type WriteOptions } from './edit.ts';
+export { cleanStaleExports } from './fuse-export.ts';
 export { type GuestRoot, openGuestDisk, surveyDisks, UnsupportedDiskError, type Volume } from './guestfs.ts';
 export {
   type DiskRef,
@@ -11,6 +14,7 @@ export {
   standAlone,
   withinFolders,
 } from './image.ts';
+export { type ImageUse, imageUse, isInUse } from './in-use.ts';
 export { compareVersions, type ExtractedKernel, type ExtractOptions, type GuestKernel } from './kernels.ts';
 export { type PartitionTable, readPartitions } from './partitions.ts';
 export { type ProbedFormat, probeFormat } from './probe.ts';

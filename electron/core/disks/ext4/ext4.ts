@@ -30,11 +30,14 @@ export class Ext4 implements BlockSource {
   private constructor(
     private readonly part: BlockReader,
     private sb: Superblock,
+    /** The superblock's 1024 bytes as they were on the disk when it was opened. */
+    readonly rawSuperblock: Buffer,
   ) {}
 
   /** @throws {GuesthouseError} `disk-damaged`, `unsupported` */
   static async open(part: BlockReader): Promise<Ext4> {
-    const fs = new Ext4(part, await readSuperblock(part));
+    const { superblock, raw } = await readSuperblock(part);
+    const fs = new Ext4(part, superblock, raw);
     if (fs.sb.incompat & incompatBits.recover && fs.sb.journalInode !== 0) {
       const journal = await fs.readInode(fs.sb.journalInode);
       const replay = await readReplay(fs, journal);
@@ -58,6 +61,11 @@ export class Ext4 implements BlockSource {
   /** True when the journal holds changes that the disk does not have yet. */
   get needsReplay(): boolean {
     return (this.sb.incompat & incompatBits.recover) !== 0;
+  }
+
+  /** True when e2fsck should see it before anything is written: unclean journal, or errors noted by the kernel. */
+  get needsCheck(): boolean {
+    return this.needsReplay || (this.sb.state & 2) !== 0;
   }
 
   get blockSize(): number {

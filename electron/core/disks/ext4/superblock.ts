@@ -41,9 +41,10 @@ const knownIncompat =
 export const superblockOffset = 1024;
 
 /** @throws {GuesthouseError} `disk-damaged`, `unsupported` */
-export async function readSuperblock(part: BlockReader): Promise<Superblock> {
+export async function readSuperblock(part: BlockReader): Promise<{ superblock: Superblock; raw: Buffer }> {
   if (part.size < 2048) throw damaged('The file system is damaged.', 'The partition is too small for one.');
-  return parseSuperblock(await readBytes(part, superblockOffset, 1024), part.size);
+  const raw = await readBytes(part, superblockOffset, 1024);
+  return { superblock: parseSuperblock(raw, part.size), raw };
 }
 
 /** @param size bytes of the partition: a file system that claims more is damaged */

@@ -1,0 +1,126 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { GuesthouseError } from '../../../shared/errors.ts';
+import { run } from '../platform/exec.ts';
+import type { PlannedChange } from './edit-plan.ts';
+import { limited } from './limits.ts';
+
+/**
+ * Builds the commands for one debugfs run (debugfs(8)). Folders are entered by inode number; names are those of the
+ * plan, checked when it was made; contents come from files in our own folder. So nothing that was merely found in an
+ * image becomes a command.
+ */
+export async function writeScript(changes: readonly PlannedChange[], dir: string): Promise<string> {
+  const lines: string[] = [];
+  let here = '';
+  let files = 0;
+  const temp = async (content: Uint8Array) => {
+    const file = path.join(dir, `data-${files++}`);
+    await fs.writeFile(file, content, { mode: 0o600, flag: 'wx' });
+    return quote(file);
+  };
+  for (const { folderInode, newFolders, name, existing, change } of changes) {
+    const folder = JSON.stringify([folderInode, newFolders]);
+    if (folder !== here) {
+      lines.push(`cd <${folderInode}>`, ...newFolders.map((part) => `cd ${quote(part)}`));
+      here = folder;
+    }
+    const target = quote(name);
+    const attributes = (
+      kind: number,
+      { mode, uid, gid }: { mode: number; uid: number; gid: number },
+      at = target,
+    ) =>
+      lines.push(
+        `set_inode_field ${at} mode 0${(kind | mode).toString(8)}`,
+        `set_inode_field ${at} uid ${uid}`,
+        `set_inode_field ${at} gid ${gid}`,
+      );
+    const xattrs = async (all: ReadonlyMap<string, Buffer>) => {
+      for (const [attribute, value] of all)
+        lines.push(`ea_set -f ${await temp(value)} -r ${target} ${attribute}`);
+    };
+    switch (change.kind) {
+      case 'file':
+        if (existing) lines.push(`rm ${target}`);
+        lines.push(`write ${await temp(change.content)} ${target}`);
+        attributes(0o100000, change);
+        await xattrs(change.xattrs);
+        break;
+      case 'symlink':
+        if (existing) lines.push(`rm ${target}`);
+        lines.push(`symlink ${target} ${quote(change.target)}`);
+        await xattrs(change.xattrs);
+        break;
+      case 'folder':
+        lines.push(`mkdir ${target}`);
+        attributes(0o040000, change);
+        break;
+      case 'removed':
+        lines.push(`${change.folder ? 'rmdir' : 'rm'} ${target}`);
+        break;
+      case 'attributes':
+        if (existing) attributes(existing.mode & 0o170000, change, `<${existing.number}>`);
+        break;
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** debugfs's parser takes what stands between double quotes as one word; quotes were refused in names. */
+function quote(word: string): string {
+  if (/["\n\r\0]/.test(word))
+    throw new GuesthouseError('invalid-input', 'A name with a quote cannot be edited.');
+  return `"${word}"`;
+}
+
+/**
+ * Runs the commands. debugfs exits with 0 whatever fails, so anything it says on stderr beyond its banner is a
+ * failure here.
+ * @param device the partition's file, or `image?offset=BYTES`
+ */
+export async function runDebugfs(
+  device: string,
+  script: string,
+  dir: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const commands = path.join(dir, 'commands');
+  await fs.writeFile(commands, script, { mode: 0o600 });
+  const argv = await limited(['debugfs', '-w', '-f', commands, device], { cpuSeconds: 120 });
+  const { stderr } = await run(argv, { signal, timeoutMs: 300_000 });
+  const said = stderr.split('\n').filter((line) => line.trim() !== '' && !/^debugfs \d/.test(line));
+  if (said.length > 0) {
+    const full = said.some((line) => /Could not allocate|No free space|no space/i.test(line));
+    throw new GuesthouseError(full ? 'no-space' : 'disk-damaged', "The guest's disk could not be edited.", {
+      why: full ? "The guest's file system is full." : said[0],
+      detail: said.join('\n').slice(0, 4000),
+    });
+  }
+}
+
+/**
+ * Replays an unclean journal and repairs what is safe to repair (e2fsck(8) -p).
+ * @throws {GuesthouseError} `disk-damaged` when it needs a person
+ */
+export async function replayJournal(device: string, signal?: AbortSignal): Promise<void> {
+  const argv = await limited(['e2fsck', '-p', device]);
+  const { code, stdout, stderr } = await run(argv, { okCodes: [0, 1, 2, 3, 4, 8, 12, 16, 32, 128], signal });
+  if (code === 0 || code === 1) return;
+  throw new GuesthouseError('disk-damaged', "The guest's file system is damaged.", {
+    why: 'Its journal could not be replayed, or there are errors that need a decision.',
+    todo: 'Run fsck inside the guest, or restore the disk from a copy.',
+    detail: `${stdout}\n${stderr}`.trim().slice(-4000),
+  });
+}
+
+/** True consistency of the whole file system, read-only (e2fsck(8) -fn). Takes a second per some 100,000 files. */
+export async function verifyFilesystem(device: string, signal?: AbortSignal): Promise<void> {
+  const argv = await limited(['e2fsck', '-fn', device]);
+  const { code, stdout } = await run(argv, { okCodes: [0, 4, 8, 12], signal });
+  if (code !== 0)
+    throw new GuesthouseError('disk-damaged', "The guest's file system is damaged.", {
+      why: stdout.split('\n').find((line) => /\?|ERROR|corrupt|wrong/i.test(line)),
+      detail: stdout.slice(-4000),
+    });
+}

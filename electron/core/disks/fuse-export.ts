@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
+import { baseEnv, run } from '../platform/exec.ts';
+import { makePrivateDir } from '../platform/fs.ts';
+import type { ImageInfo } from './image.ts';
+import { limited } from './limits.ts';
+
+/** A partition of an image as a file on the host that can be read and written. */
+export interface ExportedPartition {
+  /** Host path of a file that *is* the partition. */
+  readonly file: string;
+  /** A private folder for the edit's own temporary files; removed by {@link close}. */
+  readonly dir: string;
+  /** Flushes, ends the daemon, removes the mount and the folder. Throws when the daemon had failed. */
+  close(): Promise<void>;
+}
+
+/** A blockdev that names every image of the chain and its format itself, so that QEMU opens nothing on its own. */
+export function blockdevOf(chain: readonly ImageInfo[], readOnly = false): Record<string, unknown> {
+  const [top, ...below] = chain;
+  if (!top) throw new GuesthouseError('internal', 'A chain without images.');
+  const file = (filename: string) => ({ driver: 'file', filename, 'read-only': readOnly });
+  const node: Record<string, unknown> = { driver: top.format, 'read-only': readOnly, file: file(top.path) };
+  if (top.format === 'qcow2') {
+    node.backing = below.length > 0 ? blockdevOf(below, true) : null;
+    if (top.dataFile !== null) node['data-file'] = file(top.dataFile);
+  }
+  return node;
+}
+
+const folderPrefix = 'export-';
+const startDeadlineMs = 15_000;
+
+/**
+ * Exports a partition by qemu-storage-daemon's FUSE export (qemu-storage-daemon(1)), under QEMU's image locks. The
+ * daemon is our child and dies with us; what a kill -9 leaves behind, {@link cleanStaleExports} removes.
+ *
+ * @param partition bytes; null exports the whole disk
+ * @throws {GuesthouseError} `disk-in-use` when a QEMU holds the image; `unsupported` without FUSE; `program-missing`
+ */
+export async function exportPartition(
+  chain: readonly ImageInfo[],
+  partition: { readonly offset: number; readonly size: number } | null,
+  runtimeDir: string,
+  signal?: AbortSignal,
+): Promise<ExportedPartition> {
+  await makePrivateDir(runtimeDir);
+  const dir = path.join(runtimeDir, folderPrefix + randomBytes(6).toString('hex'));
+  await fs.mkdir(dir, { mode: 0o700 });
+  const file = path.join(dir, 'partition');
+  let daemon: ChildProcess | null = null;
+  try {
+    await fs.writeFile(file, '', { mode: 0o600 });
+    const argv = [
+      'qemu-storage-daemon',
+      '--blockdev',
+      JSON.stringify({ ...blockdevOf(chain), 'node-name': 'disk' }),
+    ];
+    if (partition)
+      argv.push(
+        '--blockdev',
+        JSON.stringify({ driver: 'raw', file: 'disk', 'node-name': 'part', ...partition }),
+      );
+    const target = { type: 'fuse', id: 'export', 'node-name': partition ? 'part' : 'disk', mountpoint: file };
+    argv.push('--export', JSON.stringify({ ...target, writable: true, 'allow-other': 'off' }));
+    argv.push('--pidfile', path.join(dir, 'pid'));
+    const [program, ...args] = await limited(argv as [string, ...string[]], { dieWithParent: true });
+    daemon = spawn(program, args, { env: baseEnv(), stdio: ['ignore', 'ignore', 'pipe'] });
+    const ended = watch(daemon);
+    await untilMounted(file, ended, signal);
+    const child = daemon;
+    let closing: Promise<void> | null = null;
+    return {
+      file,
+      dir,
+      close: () => {
+        closing ??= closeExport(child, ended, dir, file);
+        return closing;
+      },
+    };
+  } catch (error) {
+    if (daemon) await stop(daemon);
+    await removeExport(dir, file);
+    throw error;
+  }
+}
+
+interface Ended {
+  readonly promise: Promise<void>;
+  /** Null while it runs. */
+  result: { code: number | null; stderr: string; error?: NodeJS.ErrnoException } | null;
+}
+
+function watch(daemon: ChildProcess): Ended {
+  let stderr = '';
+  daemon.stderr!.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString('utf8')).slice(-8192);
+  });
+  const ended: { promise: Promise<void>; result: Ended['result'] } = {
+    promise: Promise.resolve(),
+    result: null,
+  };
+  ended.promise = new Promise((resolve) => {
+    daemon.once('error', (error) => {
+      ended.result ??= { code: null, stderr, error };
+      resolve();
+    });
+    daemon.once('close', (code) => {
+      ended.result ??= { code, stderr };
+      resolve();
+    });
+  });
+  return ended;
+}
+
+/** The mount file is empty until the export stands over it; then it has the partition's size. */
+async function untilMounted(file: string, ended: Ended, signal?: AbortSignal): Promise<void> {
+  const deadline = Date.now() + startDeadlineMs;
+  for (;;) {
+    if (signal?.aborted) throw new CancelledError();
+    if (ended.result) throw startError(ended.result);
+    if ((await fs.stat(file)).size > 0) return;
+    if (Date.now() > deadline)
+      throw new GuesthouseError('timeout', 'The disk could not be opened for editing in time.', {
+        why: 'qemu-storage-daemon did not answer.',
+      });
+    await Promise.race([ended.promise, new Promise((resolve) => setTimeout(resolve, 1))]);
+  }
+}
+
+function startError({ stderr, error, code }: NonNullable<Ended['result']>): GuesthouseError {
+  const missing =
+    error?.code === 'ENOENT' ||
+    /failed to execute qemu-storage-daemon|No such file.*qemu-storage/.test(stderr);
+  if (missing || code === 127)
+    return new GuesthouseError('program-missing', 'qemu-storage-daemon is not installed.', {
+      todo: 'Install QEMU with its storage daemon; see the Host page.',
+      subject: 'qemu-storage-daemon',
+    });
+  if (/Failed to get .*lock|Is another process using the image/.test(stderr))
+    return new GuesthouseError('disk-in-use', 'The disk is in use.', {
+      why: 'A running QEMU holds it, and two writers would ruin it.',
+      todo: 'Shut the guest down first.',
+      detail: stderr.trim(),
+    });
+  if (/fuse|FUSE|fusermount/.test(stderr))
+    return new GuesthouseError('unsupported', 'Disks cannot be edited here: FUSE does not work.', {
+      why: stderr.trim().split('\n').at(-1),
+      todo: 'Install fuse3 and make sure that /dev/fuse is there and may be opened by you.',
+      detail: stderr.trim(),
+    });
+  if (/Permission denied/.test(stderr))
+    return new GuesthouseError('no-permission', 'The disk may not be written.', { detail: stderr.trim() });
+  if (/No space left/.test(stderr))
+    return new GuesthouseError('no-space', 'The disk of this computer is full.', { detail: stderr.trim() });
+  return new GuesthouseError('program-failed', 'The disk could not be opened for editing.', {
+    why: stderr.trim().split('\n').at(-1) || error?.message,
+    detail: stderr.trim(),
+  });
+}
+
+async function closeExport(daemon: ChildProcess, ended: Ended, dir: string, file: string): Promise<void> {
+  const early = ended.result;
+  await stop(daemon);
+  await removeExport(dir, file);
+  if (early)
+    throw new GuesthouseError('program-failed', 'The disk was closed while it was edited.', {
+      why: 'qemu-storage-daemon ended by itself.',
+      detail: early.stderr.trim(),
+    });
+}
+
+/** SIGTERM lets it flush and unmount; SIGKILL only when it does not come to an end. */
+async function stop(daemon: ChildProcess): Promise<void> {
+  if (daemon.pid === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
+  const gone = new Promise((resolve) => daemon.once('exit', resolve));
+  daemon.kill('SIGTERM');
+  const timer = setTimeout(() => daemon.kill('SIGKILL'), 20_000);
+  await gone;
+  clearTimeout(timer);
+}
+
+/** Removes an export's folder, a dead mount in it first. Never goes through a mount: that would be the disk. */
+async function removeExport(dir: string, file: string): Promise<void> {
+  if (await isMounted(file))
+    await run(['fusermount3', '-u', '-z', file], { timeoutMs: 10_000 }).catch(() => {});
+  await fs.rm(dir, { recursive: true, force: true });
+}
+
+async function isMounted(file: string): Promise<boolean> {
+  const table = await fs.readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  return table.includes(
+    ` ${file.replace(/[\\ \t\n]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`)} `,
+  );
+}
+
+/**
+ * Removes what a killed run left in `runtimeDir`: daemons (only those whose arguments name our mount file), dead
+ * mounts, folders. For the owner of the library at its start, before it edits anything.
+ * @returns how many were removed
+ */
+export async function cleanStaleExports(runtimeDir: string): Promise<number> {
+  const names = await fs.readdir(runtimeDir).catch(() => [] as string[]);
+  let removed = 0;
+  for (const name of names) {
+    if (!/^export-[0-9a-f]{12}$/.test(name)) continue;
+    const dir = path.join(runtimeDir, name);
+    const file = path.join(dir, 'partition');
+    const pid = Number((await fs.readFile(path.join(dir, 'pid'), 'utf8').catch(() => '')).trim());
+    if (Number.isInteger(pid) && pid > 1 && (await isDaemonFor(pid, file))) {
+      process.kill(pid, 'SIGTERM');
+      for (let i = 0; i < 200 && (await isDaemonFor(pid, file)); i++)
+        await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await removeExport(dir, file);
+    removed++;
+  }
+  return removed;
+}
+
+async function isDaemonFor(pid: number, file: string): Promise<boolean> {
+  const argv = await fs.readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return argv.includes('qemu-storage-daemon') && argv.includes(JSON.stringify(file));
+}
