@@ -1,6 +1,6 @@
 // Renders assets/icon.svg to the PNGs beside it, which are committed. Needs rsvg-convert (package librsvg2-bin).
 import { join } from 'node:path';
-import { Stop, main, root, run, which } from './lib/common.mjs';
+import { main, root, run, Stop, which } from './lib/common.mjs';
 
 await main(async () => {
   if (!which('rsvg-convert')) throw new Stop('rsvg-convert is not installed (package librsvg2-bin).', 3);
