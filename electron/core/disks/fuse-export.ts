@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
 import { baseEnv, run } from '../platform/exec.ts';
 import { makePrivateDir } from '../platform/fs.ts';
+import { blockdevOf } from './blockdev.ts';
 import type { ImageInfo } from './image.ts';
 import { limited } from './limits.ts';
 
@@ -16,19 +17,6 @@ export interface ExportedPartition {
   readonly dir: string;
   /** Flushes, ends the daemon, removes the mount and the folder. Throws when the daemon had failed. */
   close(): Promise<void>;
-}
-
-/** A blockdev that names every image of the chain and its format itself, so that QEMU opens nothing on its own. */
-export function blockdevOf(chain: readonly ImageInfo[], readOnly = false): Record<string, unknown> {
-  const [top, ...below] = chain;
-  if (!top) throw new GuesthouseError('internal', 'A chain without images.');
-  const file = (filename: string) => ({ driver: 'file', filename, 'read-only': readOnly });
-  const node: Record<string, unknown> = { driver: top.format, 'read-only': readOnly, file: file(top.path) };
-  if (top.format === 'qcow2') {
-    node.backing = below.length > 0 ? blockdevOf(below, true) : null;
-    if (top.dataFile !== null) node['data-file'] = file(top.dataFile);
-  }
-  return node;
 }
 
 const folderPrefix = 'export-';

@@ -1,5 +1,6 @@
 /** The door to disk images: looking into them, changing files in them, and making them, without starting a guest. */
 
+export { copyImage } from './copy.ts';
 export { type EditOptions, type EditPlan, type EditReport, editDisk, type WriteOptions } from './edit.ts';
 export { cleanStaleExports } from './fuse-export.ts';
 export { type GuestRoot, openGuestDisk, surveyDisks, UnsupportedDiskError, type Volume } from './guestfs.ts';
@@ -18,5 +19,13 @@ export { type ImageUse, imageUse, isInUse } from './in-use.ts';
 export { compareVersions, type ExtractedKernel, type ExtractOptions, type GuestKernel } from './kernels.ts';
 export { type PartitionTable, readPartitions } from './partitions.ts';
 export { type ProbedFormat, probeFormat } from './probe.ts';
+export {
+  type ConvertSource,
+  convertImage,
+  createDisk,
+  createOverlay,
+  growDisk,
+  type JobControl,
+} from './qemu-img.ts';
 export type { FilesystemKind } from './signatures.ts';
 export type { GuestStat, Tree } from './tree.ts';

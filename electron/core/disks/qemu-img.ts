@@ -1,0 +1,200 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { GuesthouseError } from '../../../shared/errors.ts';
+import { run } from '../platform/exec.ts';
+import { exists } from '../platform/fs.ts';
+import { blockdevOf } from './blockdev.ts';
+import { type DiskRef, type ImageFormat, type ImageInfo, type ImagePolicy, inspectChain } from './image.ts';
+import { confined } from './limits.ts';
+import type { ProbedFormat } from './probe.ts';
+
+/** Progress and cancel of a long job; an OperationContext fits. */
+export interface JobControl {
+  readonly signal?: AbortSignal;
+  /** 0 to 1. */
+  progress?(fraction: number | null): void;
+}
+
+const maxDiskSize = 2 ** 46; // 64 TiB: what qcow2 with 64 KiB clusters and QEMU's table limit can hold by far
+
+export interface OverlayOptions {
+  /** Bytes; default the size of the backing disk. Smaller is refused: it would cut the file system off. */
+  size?: number;
+  /** Name the backing file relative to the overlay, so that both can move together; default false. */
+  relative?: boolean;
+}
+
+/**
+ * Makes a qcow2 overlay: all that is written goes into it, the backing disk stays as it is. The backing format is
+ * written down, never left to be guessed.
+ * @throws {GuesthouseError} `name-taken` when the file exists; errors of {@link inspectChain} about the backing disk
+ */
+export async function createOverlay(
+  overlay: string,
+  backing: DiskRef,
+  policy: ImagePolicy,
+  options: OverlayOptions = {},
+): Promise<void> {
+  const target = path.resolve(overlay);
+  const base = path.resolve(backing.path);
+  const [top] = await inspectChain({ ...backing, path: base }, policy);
+  const size = checkSize(options.size ?? top!.virtualSize);
+  if (size < top!.virtualSize)
+    throw new GuesthouseError('invalid-input', 'A disk cannot be made smaller than the one it is based on.');
+  const name = options.relative ? path.relative(path.dirname(target), base) : base;
+  if (/^[^/]*:/.test(name))
+    throw new GuesthouseError(
+      'invalid-input',
+      'A disk with a colon in its name cannot be a relative backing file.',
+    );
+  // -u: qemu-img need not open the backing file, whose size we have read ourselves.
+  await create(target, ['-f', 'qcow2', '-u', '-b', name, '-F', backing.format], size);
+}
+
+/** Makes an empty disk. qcow2 grows as it is written; raw is sparse. */
+export async function createDisk(file: string, format: ImageFormat, size: number): Promise<void> {
+  await create(path.resolve(file), ['-f', format], checkSize(size));
+}
+
+async function create(target: string, options: readonly string[], size: number): Promise<void> {
+  if (await exists(target))
+    throw new GuesthouseError('name-taken', `${target} is there already.`, { subject: target });
+  try {
+    const argv = await confined(['qemu-img', 'create', '-q', ...options, '--', target, String(size)], {
+      write: [path.dirname(target)],
+    });
+    await run(argv, { timeoutMs: 60_000 });
+  } catch (error) {
+    await fs.rm(target, { force: true });
+    throw noSpace(error);
+  }
+}
+
+/**
+ * Grows a disk. Shrinking is refused, as is a disk in use (QEMU's lock) and one that others are based on, which the
+ * caller must know.
+ * @param size bytes; rounded up to 512
+ */
+export async function growDisk(ref: DiskRef, size: number, policy: ImagePolicy): Promise<void> {
+  const [top] = await inspectChain(ref, policy);
+  const wanted = checkSize(size);
+  if (wanted < top!.virtualSize)
+    throw new GuesthouseError(
+      'invalid-input',
+      'A disk cannot be made smaller: that would cut its content off.',
+    );
+  if (wanted === top!.virtualSize) return;
+  const argv = await confined(
+    ['qemu-img', 'resize', '-q', '-f', ref.format, '--', ref.path, String(wanted)],
+    {
+      write: [path.dirname(path.resolve(ref.path))],
+      read: await foldersOf(ref, policy),
+    },
+  );
+  await run(argv, { timeoutMs: 60_000 }).catch((error) => {
+    throw lockError(error);
+  });
+}
+
+/** An image to convert: one of ours with its whole chain, or a foreign one that was judged by the import. */
+export type ConvertSource = DiskRef | { readonly path: string; readonly format: ProbedFormat };
+
+export interface ConvertOptions extends JobControl {
+  /** Compress the result (qcow2 only); slow. */
+  compress?: boolean;
+}
+
+/** Foreign formats qemu-img may read on import, by the names of its drivers. */
+const foreign: Readonly<Partial<Record<ProbedFormat, string>>> = {
+  vmdk: 'vmdk', vdi: 'vdi', vhdx: 'vhdx', vpc: 'vpc', qed: 'qed', qcow1: 'qcow', parallels: 'parallels', iso: 'raw',
+}; // biome-ignore format: a table
+
+/**
+ * Copies a disk into a new stand-alone image, its whole chain flattened. The source is opened by nodes we name
+ * ourselves. Written to a temporary name, so that the target appears whole or not at all.
+ * @throws {GuesthouseError} `disk-in-use` when a QEMU writes to the source, `no-space`, `name-taken`, `disk-refused`;
+ *   cancelled when `signal` fires
+ */
+export async function convertImage(
+  source: ConvertSource,
+  target: DiskRef,
+  policy: ImagePolicy,
+  options: ConvertOptions = {},
+): Promise<void> {
+  const from = path.resolve(source.path);
+  const to = path.resolve(target.path);
+  if (await exists(to)) throw new GuesthouseError('name-taken', `${to} is there already.`, { subject: to });
+  let node: Record<string, unknown>;
+  let reads: string[];
+  if (source.format === 'raw' || source.format === 'qcow2') {
+    const chain = await inspectChain({ path: from, format: source.format }, policy);
+    node = blockdevOf(chain, true);
+    reads = chain.flatMap((info) => filesOf(info));
+  } else {
+    const driver = foreign[source.format];
+    if (!driver)
+      throw new GuesthouseError('unsupported', `Images of format ${source.format} cannot be converted.`);
+    node = { driver, 'read-only': true, file: { driver: 'file', filename: from, 'read-only': true } };
+    reads = [from];
+  }
+  const temp = `${to}.part`;
+  const argv = await confined(
+    [
+      'qemu-img', 'convert', '-p', ...(options.compress ? ['-c'] : []), '-O', target.format,
+      `json:${JSON.stringify(node)}`, temp,
+    ], // biome-ignore format: a command
+    { write: [path.dirname(to)], read: reads },
+    { cpuSeconds: 24 * 3600 },
+  );
+  try {
+    await run(argv, { signal: options.signal, onStdout: (chunk) => options.progress?.(lastPercent(chunk)) });
+    await fs.rename(temp, to);
+  } catch (error) {
+    await fs.rm(temp, { force: true });
+    throw lockError(noSpace(error));
+  }
+}
+
+/** `    (12.34/100%)`, rewritten in place with carriage returns: the last one said. */
+export function lastPercent(chunk: string): number | null {
+  const all = [...chunk.matchAll(/\((\d+(?:\.\d+)?)\/100%\)/g)];
+  const last = all.at(-1)?.[1];
+  return last === undefined ? null : Math.min(1, Number(last) / 100);
+}
+
+function filesOf(info: ImageInfo): string[] {
+  return info.dataFile === null ? [info.path] : [info.path, info.dataFile];
+}
+
+async function foldersOf(ref: DiskRef, policy: ImagePolicy): Promise<string[]> {
+  return (await inspectChain(ref, policy)).flatMap((info) => filesOf(info));
+}
+
+function checkSize(size: number): number {
+  if (!Number.isSafeInteger(size) || size <= 0 || size > maxDiskSize)
+    throw new GuesthouseError('invalid-input', 'That is not a possible size for a disk.', {
+      why: `${size} bytes; at most ${maxDiskSize / 2 ** 40} TiB.`,
+    });
+  return Math.ceil(size / 512) * 512;
+}
+
+function noSpace(error: unknown): unknown {
+  if (error instanceof GuesthouseError && /No space left|Disk quota exceeded/.test(error.detail ?? ''))
+    return new GuesthouseError('no-space', 'The disk of this computer is full.', {
+      detail: error.detail,
+      todo: 'Free some space and try again.',
+      cause: error,
+    });
+  return error;
+}
+
+function lockError(error: unknown): unknown {
+  if (error instanceof GuesthouseError && /Failed to get .*lock/.test(error.detail ?? ''))
+    return new GuesthouseError('disk-in-use', 'The disk is in use.', {
+      why: 'A running QEMU holds it.',
+      todo: 'Shut the guest down first.',
+      detail: error.detail,
+      cause: error,
+    });
+  return error;
+}
