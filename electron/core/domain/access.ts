@@ -1,4 +1,4 @@
-import { childOrder } from './properties/lists.ts';
+import { attributeOrder, childOrder } from './properties/lists.ts';
 import { declared, namespaces, type Property, type Step, unitBytes } from './properties/types.ts';
 import {
   applySplice,
@@ -53,6 +53,15 @@ export function readProperty<T>(from: XmlElement, property: Property<T>): T | nu
       return (number === null || factor === undefined ? null : number * factor) as T | null;
     }
   }
+}
+
+/** The text a property's value is read from, or null when it is not there. */
+export function rawProperty(from: XmlElement, property: Property<unknown>): string | null {
+  if (!isWritten(from, property)) return null;
+  const { element } = reach(from, property.steps);
+  return property.place.kind === 'attribute'
+    ? (attributeOf(element, property.place.name)?.value ?? null)
+    : textOf(element);
 }
 
 /** True when the element or attribute stands in the text, readable or not. */
@@ -126,10 +135,10 @@ export function writeProperty<T>(
     case 'presence':
       return there ? text : make({});
     case 'attribute': {
-      const written = property.type.write(value);
       const { name } = property.place;
+      const written = property.type.write(value, there ? attributeOf(element, name)?.value : undefined);
       return there
-        ? applySplice(text, setAttribute(text, element, name, written))
+        ? applySplice(text, setAttribute(text, element, name, written, attributeOrder[element.local]))
         : make({ [name]: written });
     }
     case 'text': {

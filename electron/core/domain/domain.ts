@@ -1,5 +1,5 @@
 import { GuesthouseError } from '../../../shared/errors.ts';
-import { insertOrdered, isWritten, nest, reach, readProperty, writeProperty } from './access.ts';
+import { insertOrdered, isWritten, nest, rawProperty, reach, readProperty, writeProperty } from './access.ts';
 import { domainProps } from './properties/domain.ts';
 import { type ListName, listSteps } from './properties/lists.ts';
 import { namespaces, type Property } from './properties/types.ts';
@@ -98,10 +98,22 @@ export class Domain {
     return from !== null && isWritten(from, property);
   }
 
+  /** A property's text as written (entities resolved), readable or not; null when it is not there. */
+  raw(property: Property<unknown>, index = 0): string | null {
+    const from = this.#from(property, index);
+    return from ? rawProperty(from, property) : null;
+  }
+
+  /** UTF-16 offset of a property, or of the nearest element around the place it would have. */
+  offset(property: Property<unknown>, index = 0): number | null {
+    const from = this.#from(property, index);
+    return from ? reach(from, property.steps).element.span.start : null;
+  }
+
   /** The 1-based line a property or the item it belongs to stands on; null when it is not there. */
   line(property: Property<unknown>, index = 0): number | null {
-    const from = this.#from(property, index);
-    return from ? lineColumn(this.text, reach(from, property.steps).element.span.start).line : null;
+    const offset = this.offset(property, index);
+    return offset === null ? null : lineColumn(this.text, offset).line;
   }
 
   #from(property: Property<unknown>, index: number): XmlElement | null {

@@ -7,10 +7,12 @@ export {
   newDomain,
   randomMac,
 } from './new.ts';
+export { type DomainProblem, domainProblems, insideFolders } from './problems.ts';
 export * from './properties/devices.ts';
 export * from './properties/domain.ts';
 export { type ListName, listNames } from './properties/lists.ts';
 export { declared, type Property } from './properties/types.ts';
+export { canRun, runnable } from './supported.ts';
 export type {
   BackingImage,
   DomainDisk,

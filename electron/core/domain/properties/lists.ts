@@ -63,6 +63,40 @@ export const childOrder: Readonly<Record<string, readonly string[]>> = {
   guest: words('origin ssh network forward boot-from-disk nvram limits tag notes'),
 };
 
+/** The order libvirt writes attributes in, where it is not that of the property table alone. */
+export const attributeOrder: Readonly<Record<string, readonly string[]>> = {
+  type: words('arch machine'),
+  loader: words('readonly secure type format'),
+  nvram: words('template templateFormat format'),
+  vcpu: words('placement cpuset current'),
+  memory: words('unit dumpCore'),
+  cpu: words('mode match check migratable'),
+  topology: words('sockets dies cores threads'),
+  disk: words('type device model rawio sgio snapshot'),
+  driver: words(
+    'name type cache error_policy rerror_policy io copy_on_read discard detect_zeroes queues iothread',
+  ),
+  source: words('file dev bridge network startupPolicy index'),
+  target: words('chassis port hotplug dev bus tray removable rotation_rate type name'),
+  controller: words('type index model ports vectors'),
+  graphics: words('type port tlsPort autoport socket listen keymap passwd'),
+  listen: words('type address network socket'),
+  model: words('name type ram vram vram64 vgamem heads primary fallback'),
+  input: words('type bus model'),
+  address: words('type domain controller bus target slot unit function port device multifunction'),
+  hostdev: words('mode type managed'),
+  filesystem: words('type accessmode'),
+  memballoon: words('model autodeflate freePageReporting'),
+  watchdog: words('model action'),
+  timer: words('name tickpolicy present'),
+  feature: words('policy name'),
+  console: words('type tty'),
+  guest: words('kind starter template autostart'),
+  origin: words('uuid name linked'),
+  ssh: words('user host-port'),
+  forward: words('proto host-address host-port guest-port'),
+};
+
 function words(...lines: string[]): string[] {
   return lines.join(' ').split(' ');
 }

@@ -2,8 +2,11 @@
 export interface ValueType<T> {
   readonly name: string;
   read(raw: string): T | null;
-  /** @throws RangeError when the value cannot be written. */
-  write(value: T): string;
+  /**
+   * @param like the text it replaces, whose spelling (hexadecimal or not) is kept
+   * @throws RangeError when the value cannot be written
+   */
+  write(value: T, like?: string): string;
   /** Two different values, for tests that set a property and set it back. */
   readonly samples: readonly [T, T];
   /** White space around the text means nothing. */
@@ -39,9 +42,11 @@ export function hex(digits: number): ValueType<number> {
   return {
     ...int,
     name: `hex${digits}`,
-    write: (value) => {
+    write: (value, like) => {
       if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is no address`);
-      return `0x${value.toString(16).padStart(digits, '0')}`;
+      if (like !== undefined && /^\d+$/.test(like)) return String(value);
+      const width = like?.startsWith('0x') ? like.length - 2 : digits;
+      return `0x${value.toString(16).padStart(width, '0')}`;
     },
     samples: [1, 2],
   };

@@ -150,8 +150,17 @@ function documentQuote(text: string): '"' | "'" {
   return (found?.[1] as '"' | "'" | undefined) ?? "'";
 }
 
-/** Sets an attribute, keeping its quotes; a new one goes behind the last. */
-export function setAttribute(text: string, element: XmlElement, name: string, value: string): Splice {
+/**
+ * Sets an attribute, keeping its quotes. A new one goes behind the last that stands before it in `order`; one
+ * that has no place there goes to the end.
+ */
+export function setAttribute(
+  text: string,
+  element: XmlElement,
+  name: string,
+  value: string,
+  order: readonly string[] = [],
+): Splice {
   const colon = name.indexOf(':');
   const ns = colon === -1 ? '' : (element.scope.get(name.slice(0, colon)) ?? '');
   const existing = attributeOf(element, colon === -1 ? name : name.slice(colon + 1), ns);
@@ -161,10 +170,14 @@ export function setAttribute(text: string, element: XmlElement, name: string, va
       removed: text.slice(existing.valueSpan.start, existing.valueSpan.end),
       inserted: escapeAttribute(value, existing.quote),
     };
-  const last = element.attributes.at(-1);
-  const quote = last?.quote ?? documentQuote(text);
+  const quote = element.attributes.at(-1)?.quote ?? documentQuote(text);
+  const own = order.indexOf(name);
+  const before =
+    own === -1
+      ? element.attributes
+      : element.attributes.filter((a) => order.includes(a.name) && order.indexOf(a.name) < own);
   return {
-    at: last ? last.span.end : element.nameEnd,
+    at: before.at(-1)?.span.end ?? element.nameEnd,
     removed: '',
     inserted: ` ${name}=${quote}${escapeAttribute(value, quote)}${quote}`,
   };
@@ -242,8 +255,17 @@ export function insertElement(
   return { at: parent.openEnd, removed: '', inserted: written + closing };
 }
 
-/** Removes an element with the white space before it. */
+/** Removes an element with the white space before it. A parent that is left with nothing closes itself. */
 export function removeElement(text: string, element: XmlElement): Splice {
+  const { parent } = element;
+  const bare =
+    parent !== null &&
+    parent.parent !== null &&
+    parent.children.every((c) => c === element || (c.kind === 'text' && c.value.trim() === ''));
+  if (bare) {
+    const start = parent.openEnd - 1;
+    return { at: start, removed: text.slice(start, parent.span.end), inserted: '/>' };
+  }
   const start = element.span.start - spaceBefore(text, element.span.start).length;
   return { at: start, removed: text.slice(start, element.span.end), inserted: '' };
 }

@@ -1,24 +1,14 @@
 import { GuesthouseError } from '../../../../shared/errors.ts';
-import { controllerProps, type Domain, type DomainDisk, diskProps } from '../../domain/index.ts';
+import {
+  canRun,
+  controllerProps,
+  type Domain,
+  type DomainDisk,
+  diskProps,
+  runnable,
+} from '../../domain/index.ts';
 import { type Buses, targetNumber } from './address.ts';
 import type { Arguments, QemuRun } from './run.ts';
-
-/** Drivers a disk may have: those of local image files. Network and passthrough drivers are no file formats. */
-const formats = new Set([
-  'raw',
-  'qcow2',
-  'qcow',
-  'qed',
-  'vmdk',
-  'vdi',
-  'vhdx',
-  'vpc',
-  'parallels',
-  'bochs',
-  'cloop',
-  'dmg',
-  'luks',
-]);
 
 /** Node names and the device's id, stable for a target: jobs and hot-plug name them. */
 export function diskNodes(target: string): {
@@ -62,7 +52,7 @@ function cacheOf(domain: Domain, index: number) {
 }
 
 function checkFormat(format: string, target: string): string {
-  if (!formats.has(format))
+  if (!canRun(runnable.formats, format))
     throw new GuesthouseError(
       'unsupported',
       `The disk ${target} has a format that cannot be run: ${format}.`,

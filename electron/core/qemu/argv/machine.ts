@@ -119,7 +119,8 @@ export function addBoot(args: Arguments, domain: Domain, run: QemuRun, buses: Bu
   if (kernel) {
     args.add('-kernel', kernel.kernel);
     if (kernel.initrd) args.add('-initrd', kernel.initrd);
-    if (kernel.cmdline) args.add('-append', kernel.cmdline);
+    const cmdline = kernel.cmdline ?? domain.get(domainProps.cmdline);
+    if (cmdline) args.add('-append', cmdline);
   }
   if (domain.get(domainProps.bootmenu) === true)
     args.add('-boot', `menu=on,splash-time=${domain.get(domainProps.bootmenuTimeout) ?? 3000},strict=on`);

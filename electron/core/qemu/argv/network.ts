@@ -1,5 +1,5 @@
 import { GuesthouseError } from '../../../../shared/errors.ts';
-import { type Domain, interfaceProps } from '../../domain/index.ts';
+import { canRun, type Domain, interfaceProps, runnable } from '../../domain/index.ts';
 import type { Buses } from './address.ts';
 import type { BootIndex } from './disks.ts';
 import { type Arguments, plainWord, type QemuRun } from './run.ts';
@@ -52,23 +52,11 @@ const virtio = (model: string | null) => model?.startsWith('virtio') === true;
 
 function driverOf(model: string | null, buses: Buses): string {
   if (virtio(model) || buses.micro) return buses.virtio('virtio-net', model);
-  switch (model) {
-    case null: // libvirt's default on x86 (formatdomain, "Setting the NIC model")
-      return 'rtl8139';
-    case 'e1000':
-    case 'e1000e':
-    case 'rtl8139':
-    case 'pcnet':
-    case 'ne2k_pci':
-    case 'vmxnet3':
-    case 'i82559er':
-    case 'usb-net':
-      return model;
-    default:
-      throw new GuesthouseError('unsupported', `The network card model ${model} cannot be run.`, {
-        todo: 'Choose virtio, e1000e, e1000 or rtl8139.',
-      });
-  }
+  if (model === null) return 'rtl8139'; // libvirt's default on x86 (formatdomain, "Setting the NIC model")
+  if (canRun(runnable.nicModels, model)) return model;
+  throw new GuesthouseError('unsupported', `The network card model ${model} cannot be run.`, {
+    todo: 'Choose virtio, e1000e, e1000 or rtl8139.',
+  });
 }
 
 /**

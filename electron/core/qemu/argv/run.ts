@@ -21,7 +21,7 @@ export interface RunPaths {
 /** What the caller found out or decided for this run. */
 export interface QemuRun extends RunPaths {
   readonly accelerator: 'kvm' | 'tcg';
-  /** Replaces the domain's kernel: what was read anew from the root disk. */
+  /** Replaces the domain's kernel: what was read anew from the root disk. Without `cmdline` the XML's stays. */
   readonly kernel?: { readonly kernel: string; readonly initrd?: string; readonly cmdline?: string };
   /** Replaces the domain's loader and NVRAM, e.g. when `<os firmware='efi'>` names none. */
   readonly firmware?: {
