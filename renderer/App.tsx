@@ -1,0 +1,177 @@
+import { Settings as Gear, Plus, Search } from 'lucide-react';
+import { useEffect } from 'react';
+import css from './App.module.css';
+import { writeClipboard } from './bridge/clipboard.ts';
+import { OpenDialog } from './dialogs.tsx';
+import { Dock } from './features/consoles/Dock.tsx';
+import { OperationsButton } from './features/operations/OperationsButton.tsx';
+import { onWindowKey } from './keys.ts';
+import { type Section, sections } from './sections.tsx';
+import { useCommands } from './stores/commands.ts';
+import { useConnection } from './stores/connection.ts';
+import { useSettings } from './stores/settings.ts';
+import { useTerminals } from './stores/terminals.ts';
+import { useToasts } from './stores/toasts.ts';
+import { useUi } from './stores/ui.ts';
+import { Button } from './ui/Button.tsx';
+import { cx } from './ui/cx.ts';
+import { ErrorNote } from './ui/ErrorNote.tsx';
+import { Logo } from './ui/Logo.tsx';
+import { Kbd } from './ui/parts.tsx';
+import { Toasts } from './ui/Toasts.tsx';
+import { navTestId, testIds } from './ui/testids.ts';
+import { applyTheme } from './ui/theme.ts';
+
+export function App({ retry }: { retry: () => void }) {
+  const theme = useSettings((state) => state.settings.theme);
+  const loaded = useConnection((state) => state.loaded);
+  useEffect(() => applyTheme(theme), [theme]);
+  useEffect(() => {
+    window.addEventListener('keydown', onWindowKey);
+    return () => window.removeEventListener('keydown', onWindowKey);
+  }, []);
+  useEffect(registerCommands, []);
+  return loaded ? <Main retry={retry} /> : <Start retry={retry} />;
+}
+
+function registerCommands() {
+  const { open, go, set } = useUi.getState();
+  useCommands.getState().register([
+    {
+      id: 'new',
+      label: 'New guest…',
+      keywords: 'create debian',
+      keys: 'Ctrl+N',
+      run: () => open({ kind: 'new-guest' }),
+    },
+    ...sections.map((section) => ({
+      id: `section-${section.id}`,
+      label: `Go to ${section.title}`,
+      run: () => go(section.id),
+    })),
+    {
+      id: 'dock',
+      label: 'Show or collapse the consoles',
+      keywords: 'dock terminal',
+      keys: 'Ctrl+J',
+      run: () => set({ dockOpen: !useUi.getState().dockOpen }),
+    },
+    {
+      id: 'settings',
+      label: 'Settings…',
+      keywords: 'theme font dark light preferences',
+      keys: 'Ctrl+,',
+      run: () => open({ kind: 'settings' }),
+    },
+  ]);
+}
+
+/** Before the first snapshot: nothing for the blink it mostly takes, words when it fails. */
+function Start({ retry }: { retry: () => void }) {
+  const connection = useConnection((state) => state.connection);
+  return (
+    <main className={css.start}>
+      <h1 className="sr-only">Guesthouse</h1>
+      {connection.status === 'failed' && (
+        <div>
+          <ErrorNote error={connection.error} write={writeClipboard} />
+          <p style={{ marginTop: 12 }}>
+            <Button look="primary" onPress={retry}>
+              Try again
+            </Button>
+          </p>
+        </div>
+      )}
+    </main>
+  );
+}
+
+function Main({ retry }: { retry: () => void }) {
+  const current = useUi((state) => state.section);
+  const Page = (sections.find((section) => section.id === current) ?? sections[0])?.component;
+  const { toasts, close } = useToasts();
+  const connection = useConnection((state) => state.connection);
+  const dock = useTerminals((state) => state.all.length > 0);
+  const { dockOpen, dockHeight, open } = useUi();
+  return (
+    <div className={css.app} data-testid={testIds.app}>
+      <header className={css.top}>
+        <span className={css.brand}>
+          <Logo size={18} />
+          Guesthouse
+        </span>
+        <button
+          type="button"
+          className={css.command}
+          aria-label="Search or run a command"
+          aria-keyshortcuts="Control+K"
+          data-testid={testIds.commandField}
+          onClick={() => open({ kind: 'palette' })}
+        >
+          <Search size={14} aria-hidden="true" />
+          <span>Search or run a command</span>
+          <Kbd>Ctrl+K</Kbd>
+        </button>
+        <div className={css.tools}>
+          <OperationsButton />
+          <Button look="primary" data-testid={testIds.newGuest} onPress={() => open({ kind: 'new-guest' })}>
+            <Plus size={16} aria-hidden="true" />
+            New
+          </Button>
+        </div>
+      </header>
+      <div className={css.middle}>
+        <nav className={css.side} aria-label="Sections" data-pane="nav">
+          <ul>
+            {sections.map((section) => (
+              <NavItem key={section.id} section={section} current={section.id === current} />
+            ))}
+          </ul>
+          <button type="button" className={css.nav} onClick={() => open({ kind: 'settings' })}>
+            <Gear size={16} aria-hidden="true" />
+            <span>Settings</span>
+          </button>
+        </nav>
+        <div className={css.content}>
+          {connection.status === 'failed' && (
+            <div className={css.away}>
+              <ErrorNote error={connection.error} write={writeClipboard} />
+              <Button size="small" onPress={retry}>
+                Try again
+              </Button>
+            </div>
+          )}
+          {Page && <Page />}
+        </div>
+      </div>
+      <Dock />
+      <Toasts
+        toasts={toasts}
+        bottom={dock ? (dockOpen ? Math.min(dockHeight, window.innerHeight - 200) : 32) + 16 : 16}
+        onClose={close}
+        onShow={(error) => open({ kind: 'error', error })}
+      />
+      <OpenDialog />
+    </div>
+  );
+}
+
+function NavItem({ section, current }: { section: Section; current: boolean }) {
+  const count = section.useCount();
+  const Icon = section.icon;
+  return (
+    <li>
+      <button
+        type="button"
+        className={css.nav}
+        aria-current={current ? 'page' : undefined}
+        data-testid={navTestId(section.id)}
+        onClick={() => useUi.getState().go(section.id)}
+      >
+        <Icon size={16} aria-hidden={true} />
+        <span>{section.title}</span>
+        {count && <span className={cx(css.badge, count.bad && css.bad)}>{count.text}</span>}
+      </button>
+    </li>
+  );
+}

@@ -1,0 +1,98 @@
+import { toWire } from '../../shared/errors.ts';
+import type { CoreEvent, EventEnvelope, Snapshot } from '../../shared/ipc/events.ts';
+import { useConnection } from '../stores/connection.ts';
+import { useGuests } from '../stores/guests.ts';
+import { useOperations } from '../stores/operations.ts';
+import { announceOutcome } from '../stores/outcomes.ts';
+import { useSettings } from '../stores/settings.ts';
+import { useStarters } from '../stores/starters.ts';
+import { useStats } from '../stores/stats.ts';
+import { useTerminals } from '../stores/terminals.ts';
+import { call } from './call.ts';
+
+function load(snapshot: Snapshot) {
+  useGuests.getState().load(snapshot.guests);
+  useStarters.getState().load(snapshot.starters);
+  useOperations.getState().load(snapshot.operations);
+  useTerminals.getState().load(snapshot.terminals);
+  useSettings.getState().load(snapshot.settings);
+  useStats.getState().keepOnly(new Set(snapshot.guests.map((guest) => guest.id)));
+}
+
+function apply(event: CoreEvent) {
+  switch (event.type) {
+    case 'guest':
+      return useGuests.getState().put(event.guest);
+    case 'guest-gone':
+      useStats.getState().drop(event.id);
+      return useGuests.getState().drop(event.id);
+    case 'stats':
+      return useStats.getState().add(event.stats);
+    case 'operation': {
+      const before = useOperations.getState().byId[event.operation.id];
+      useOperations.getState().put(event.operation);
+      return announceOutcome(before, event.operation);
+    }
+    case 'starter':
+      return useStarters.getState().put(event.starter);
+    case 'terminal':
+      return useTerminals.getState().put(event.terminal);
+    case 'terminal-gone':
+      return useTerminals.getState().drop(event.id);
+    case 'settings':
+      return useSettings.getState().load(event.settings);
+    case 'reset':
+      return;
+  }
+}
+
+/**
+ * Fills the stores and keeps them true: subscribes first, then takes a snapshot, and drops events the snapshot
+ * already holds. A `reset` (another owner, whose revisions start anew) takes a snapshot again.
+ * Returns how to stop, and how to try again after a failed snapshot.
+ */
+export function connect(): { stop: () => void; retry: () => void } {
+  let revision = -1;
+  /** Events that came while a snapshot was under way; null when none is. */
+  let waiting: EventEnvelope[] | null = null;
+  let generation = 0;
+
+  const take = async () => {
+    const mine = ++generation;
+    waiting = [];
+    useConnection.getState().set({ status: 'connecting' });
+    try {
+      const snapshot = await call('core.snapshot');
+      if (mine !== generation) return;
+      load(snapshot);
+      revision = snapshot.revision;
+      const late = waiting;
+      waiting = null;
+      for (const envelope of late) receive(envelope);
+      useConnection.getState().set({ status: 'ready', version: snapshot.version });
+    } catch (error) {
+      if (mine !== generation) return;
+      waiting = null;
+      useConnection.getState().set({ status: 'failed', error: toWire(error) });
+    }
+  };
+
+  const receive = (envelope: EventEnvelope) => {
+    if (envelope.event.type === 'reset') void take();
+    else if (waiting) waiting.push(envelope);
+    else if (envelope.revision > revision) {
+      revision = envelope.revision;
+      apply(envelope.event);
+    }
+  };
+
+  const off = window.guesthouse.onEvent((envelope) => receive(envelope as EventEnvelope));
+  void take();
+  return {
+    stop: () => {
+      generation++;
+      off();
+    },
+    retry: () => void take(),
+  };
+}

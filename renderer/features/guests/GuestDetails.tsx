@@ -1,0 +1,141 @@
+import { ArrowLeft, Ellipsis } from 'lucide-react';
+import { type Guest, guestStateWords } from '../../../shared/model/guest.ts';
+import { call } from '../../bridge/call.ts';
+import { writeClipboard } from '../../bridge/clipboard.ts';
+import { actionsFor } from '../../stores/guest-actions.ts';
+import { runGuestAction } from '../../stores/guest-run.ts';
+import { useSubjectOperation } from '../../stores/operations.ts';
+import { tellError } from '../../stores/toasts.ts';
+import { useUi } from '../../stores/ui.ts';
+import { Button, IconButton } from '../../ui/Button.tsx';
+import { cx } from '../../ui/cx.ts';
+import { ErrorNote } from '../../ui/ErrorNote.tsx';
+import { duration } from '../../ui/format.ts';
+import { MenuButton } from '../../ui/Menu.tsx';
+import { Progress, StateDot } from '../../ui/parts.tsx';
+import { Tabs } from '../../ui/Tabs.tsx';
+import { actionTestId, testIds } from '../../ui/testids.ts';
+import { actionIcons, actionLabel, menuEntries } from './action-icons.tsx';
+import { detailTabs } from './detail-tabs.tsx';
+import css from './guests.module.css';
+
+export function GuestDetails({
+  guest,
+  width,
+  onBack,
+}: {
+  guest: Guest;
+  width?: number;
+  onBack?: () => void;
+}) {
+  const tab = useUi((state) => state.detailsTab);
+  const operation = useSubjectOperation(guest.id);
+  const { primary, more } = actionsFor(guest.state);
+  return (
+    <section
+      className={cx(css.details, onBack && css.whole)}
+      style={onBack ? undefined : { width }}
+      aria-label={`Details of ${guest.name}`}
+      data-testid={testIds.guestDetails}
+      data-pane="details"
+      tabIndex={-1}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape' && onBack && !event.defaultPrevented) onBack();
+      }}
+    >
+      <header className={css.title}>
+        {onBack && <IconButton icon={<ArrowLeft size={16} />} label="Back to the list" onPress={onBack} />}
+        <h1 title={guest.name}>{guest.name}</h1>
+        <StateDot state={guest.state} />
+      </header>
+      {operation && (
+        <div className={css.doing}>
+          <div className={css.doingLine}>
+            <span>{operation.phase || operation.title}</span>
+            {operation.cancellable && (
+              <Button
+                size="small"
+                isDisabled={operation.status === 'cancelling'}
+                onPress={() => void call('operations.cancel', { id: operation.id }).catch(tellError)}
+              >
+                {operation.status === 'cancelling' ? 'Cancelling…' : 'Cancel'}
+              </Button>
+            )}
+          </div>
+          <Progress fraction={operation.fraction} label={operation.title} />
+        </div>
+      )}
+      <div className={css.actions}>
+        {primary.map((action, index) => (
+          <Button
+            key={action}
+            look={index === 0 ? 'primary' : 'plain'}
+            data-testid={actionTestId(action)}
+            onPress={() => runGuestAction(action, [guest])}
+          >
+            {actionIcons[action]}
+            {actionLabel(action, guest)}
+          </Button>
+        ))}
+        {more.length > 0 && (
+          <MenuButton
+            label={`More actions for ${guest.name}`}
+            button={
+              <Button aria-label="More actions" data-testid={actionTestId('more')}>
+                <Ellipsis size={16} aria-hidden="true" />
+              </Button>
+            }
+            entries={menuEntries(more, guest)}
+          />
+        )}
+      </div>
+      <Notes guest={guest} />
+      <Tabs
+        label={`About ${guest.name}`}
+        tabs={detailTabs
+          .filter((entry) => entry.shows?.(guest) ?? true)
+          .map(({ id, title, component: Component }) => ({
+            id,
+            title,
+            content: () => <Component key={guest.id} guest={guest} />,
+          }))}
+        selected={tab}
+        onSelect={(id) => useUi.getState().set({ detailsTab: id })}
+      />
+    </section>
+  );
+}
+
+/** What one must know before anything else: why it is broken, crashed or stopped, and how this run differs. */
+function Notes({ guest }: { guest: Guest }) {
+  const { tone, meaning } = guestStateWords[guest.state];
+  const crash = guest.state === 'crashed' ? guest.crash : null;
+  const stopped = tone === 'failed' && !guest.problem && !crash;
+  if (!guest.problem && !crash && !stopped && !guest.pendingRestart && guest.notes.length === 0) return null;
+  return (
+    <div className={css.notes}>
+      {guest.problem && <ErrorNote error={guest.problem} write={writeClipboard} />}
+      {crash && (
+        <ErrorNote
+          write={writeClipboard}
+          error={{
+            code: 'qemu-failed',
+            message: `${guest.name} crashed ${duration(Date.now() - crash.at)} ago.`,
+            why: crash.reason,
+            todo: 'What it had not written to its disk is lost. Start it again, or read the log first.',
+            detail: crash.logTail || undefined,
+          }}
+        />
+      )}
+      {stopped && <p className={css.note}>{meaning}</p>}
+      {guest.pendingRestart && (
+        <p className={css.note}>Changes were made since it started. They take effect at its next start.</p>
+      )}
+      {guest.notes.map((note) => (
+        <p key={note} className={css.note}>
+          {note}
+        </p>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,211 @@
+import { Search } from 'lucide-react';
+import { useMemo } from 'react';
+import { type Guest, type GuestState, guestStates, guestStateWords } from '../../../shared/model/guest.ts';
+import { bulkActions, guestActionLabels } from '../../stores/guest-actions.ts';
+import { runGuestAction } from '../../stores/guest-run.ts';
+import { useGuests } from '../../stores/guests.ts';
+import { useStats } from '../../stores/stats.ts';
+import { useUi } from '../../stores/ui.ts';
+import { Button } from '../../ui/Button.tsx';
+import { counted } from '../../ui/format.ts';
+import { FilterMenu } from '../../ui/Menu.tsx';
+import { narrowQuery, useMedia } from '../../ui/media.ts';
+import { Empty, StateDot } from '../../ui/parts.tsx';
+import { Splitter } from '../../ui/Splitter.tsx';
+import { bulkTestId, testIds } from '../../ui/testids.ts';
+import { actionIcons } from './action-icons.tsx';
+import { GuestDetails } from './GuestDetails.tsx';
+import { GuestTable } from './GuestTable.tsx';
+import css from './guests.module.css';
+import { visibleGuests } from './visible.ts';
+
+const bulkLabels = { ...guestActionLabels, console: 'Open consoles' };
+
+/** The list beside the details of what is selected; below 1000 px the details are a page of their own. */
+export function GuestsPage() {
+  const guests = useGuests((state) => state.all);
+  const selection = useUi((state) => state.selection);
+  const detailsOpen = useUi((state) => state.detailsOpen);
+  const detailsWidth = useUi((state) => state.detailsWidth);
+  const narrow = useMedia(narrowQuery);
+  const selected = useMemo(() => guests.filter((guest) => selection.has(guest.id)), [guests, selection]);
+  const only = selected.length === 1 ? selected[0] : undefined;
+
+  if (narrow && only && detailsOpen)
+    return (
+      <div className={css.page}>
+        <GuestDetails guest={only} onBack={() => useUi.getState().set({ detailsOpen: false })} />
+      </div>
+    );
+  return (
+    <div className={css.page}>
+      <div className={css.listPane}>
+        <Toolbar guests={guests} />
+        <Rows guests={guests} />
+        {selected.length > 0 && (narrow || selected.length > 1) && <Bulk guests={selected} narrow={narrow} />}
+      </div>
+      {!narrow && (
+        <>
+          <Splitter
+            label="Width of the details"
+            direction="vertical"
+            size={detailsWidth}
+            min={300}
+            max={Math.max(320, window.innerWidth - 720)}
+            onChange={(width) => useUi.getState().set({ detailsWidth: width })}
+          />
+          {only ? (
+            <GuestDetails guest={only} width={detailsWidth} />
+          ) : (
+            <aside
+              className={css.details}
+              style={{ width: detailsWidth }}
+              aria-label="Details"
+              data-pane="details"
+            >
+              {selected.length > 1 ? (
+                <Empty title={`${selected.length} guests selected`}>
+                  {summary(selected)}. The buttons below the list act on those whose state allows it.
+                </Empty>
+              ) : (
+                <Empty title="No guest selected">Choose one in the list to see what it is and does.</Empty>
+              )}
+            </aside>
+          )}
+        </>
+      )}
+    </div>
+  );
+}
+
+/** "2 running, 1 off" */
+function summary(guests: readonly Guest[]): string {
+  const counts = new Map<string, number>();
+  for (const guest of guests) {
+    const word = guestStateWords[guest.state].word.toLowerCase();
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  return [...counts].map(([word, count]) => `${count} ${word}`).join(', ');
+}
+
+function Rows({ guests }: { guests: readonly Guest[] }) {
+  const filter = useUi((state) => state.filter);
+  const stateFilter = useUi((state) => state.stateFilter);
+  const tagFilter = useUi((state) => state.tagFilter);
+  const sort = useUi((state) => state.sort);
+  // Samples change the order only when it is sorted by them.
+  const history = useStats((state) => (sort.key === 'cpu' || sort.key === 'memory' ? state.history : null));
+  const shown = useMemo(
+    () =>
+      visibleGuests(guests, {
+        filter,
+        stateFilter,
+        tagFilter,
+        sort,
+        cpuOf: (id) => history?.[id]?.at(-1)?.cpu,
+        memoryOf: (id) => history?.[id]?.at(-1)?.memory,
+      }),
+    [guests, filter, stateFilter, tagFilter, sort, history],
+  );
+  if (shown.length === 0)
+    return (
+      <Empty
+        title="No guest matches"
+        action={
+          <Button
+            onPress={() => useUi.getState().set({ filter: '', stateFilter: new Set(), tagFilter: new Set() })}
+          >
+            Clear filters
+          </Button>
+        }
+      >
+        {counted(guests.length, 'guest is', 'guests are')} hidden by the filter.
+      </Empty>
+    );
+  return <GuestTable guests={shown} />;
+}
+
+function Toolbar({ guests }: { guests: readonly Guest[] }) {
+  const { filter, stateFilter, tagFilter, set } = useUi();
+  const present = useMemo(() => new Set(guests.map((guest) => guest.state)), [guests]);
+  const tags = useMemo(() => [...new Set(guests.flatMap((guest) => guest.tags))].sort(), [guests]);
+  const running = guests.filter((guest) => guest.state === 'running').length;
+  return (
+    <div className={css.toolbar} role="toolbar" aria-label="Filter the list">
+      <div className={css.filter}>
+        <Search size={14} aria-hidden="true" />
+        <input
+          type="search"
+          placeholder="Filter"
+          aria-label="Filter guests"
+          data-testid={testIds.guestFilter}
+          spellCheck={false}
+          value={filter}
+          onChange={(event) => set({ filter: event.target.value })}
+          onKeyDown={(event) => {
+            if (event.key === 'Escape' && filter) {
+              set({ filter: '' });
+              event.stopPropagation();
+            } else if (event.key === 'ArrowDown') {
+              event.preventDefault();
+              document.querySelector<HTMLElement>(`[data-testid="${testIds.guestList}"]`)?.focus();
+            }
+          }}
+        />
+      </div>
+      <FilterMenu<GuestState>
+        label="State"
+        chosen={stateFilter}
+        onChange={(chosen) => set({ stateFilter: chosen })}
+        options={guestStates
+          .filter((state) => present.has(state) || stateFilter.has(state))
+          .map((state) => ({
+            id: state,
+            text: guestStateWords[state].word,
+            label: <StateDot state={state} />,
+          }))}
+      />
+      {(tags.length > 0 || tagFilter.size > 0) && (
+        <FilterMenu
+          label="Tag"
+          chosen={tagFilter}
+          onChange={(chosen) => set({ tagFilter: chosen })}
+          options={tags.map((tag) => ({ id: tag, text: tag, label: tag }))}
+        />
+      )}
+      <span className={css.count}>
+        {running} of {counted(guests.length, 'guest')} running
+      </span>
+    </div>
+  );
+}
+
+function Bulk({ guests, narrow }: { guests: readonly Guest[]; narrow: boolean }) {
+  const actions = bulkActions(guests.map((guest) => guest.state));
+  return (
+    <div
+      className={css.bulk}
+      role="toolbar"
+      aria-label="Actions for the selected guests"
+      data-testid={testIds.bulkBar}
+    >
+      <span>{guests.length === 1 ? guests[0]?.name : `${guests.length} selected`}</span>
+      {narrow && guests.length === 1 && (
+        <Button size="small" look="primary" onPress={() => useUi.getState().set({ detailsOpen: true })}>
+          Details
+        </Button>
+      )}
+      {actions.map((action) => (
+        <Button
+          key={action}
+          size="small"
+          data-testid={bulkTestId(action)}
+          onPress={() => runGuestAction(action, guests)}
+        >
+          {actionIcons[action]}
+          {bulkLabels[action]}
+        </Button>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,23 @@
+import type { ComponentType } from 'react';
+import type { Guest } from '../../../shared/model/guest.ts';
+import { HardwareTab } from './HardwareTab.tsx';
+import { OverviewTab } from './OverviewTab.tsx';
+import { LogTab, XmlTab } from './TextTabs.tsx';
+
+export interface DetailTab {
+  readonly id: string;
+  readonly title: string;
+  readonly component: ComponentType<{ guest: Guest }>;
+  /** Whether it says anything about this guest; always when absent. */
+  readonly shows?: (guest: Guest) => boolean;
+}
+
+const readable = (guest: Guest) => guest.state !== 'broken';
+
+/** The tabs of the details, in order. A later feature adds its entry here. */
+export const detailTabs: readonly DetailTab[] = [
+  { id: 'overview', title: 'Overview', component: OverviewTab },
+  { id: 'hardware', title: 'Hardware', component: HardwareTab, shows: readable },
+  { id: 'xml', title: 'XML', component: XmlTab },
+  { id: 'log', title: 'Log', component: LogTab },
+];

@@ -1,0 +1,57 @@
+import { call } from './bridge/call.ts';
+import { useSettings } from './stores/settings.ts';
+import { tellError } from './stores/toasts.ts';
+import { useUi } from './stores/ui.ts';
+import { testIds } from './ui/testids.ts';
+
+const zoomSteps: Readonly<Record<string, number>> = { '=': 1, '+': 1, '-': -1 };
+
+function zoomConsole(key: string) {
+  const { consoleFontSize } = useSettings.getState().settings;
+  const wish = key === '0' ? 13 : consoleFontSize + (zoomSteps[key] ?? 0);
+  const size = Math.min(32, Math.max(8, wish));
+  if (size !== consoleFontSize) void call('settings.set', { consoleFontSize: size }).catch(tellError);
+}
+
+/** Moves the focus to the next pane that is there, or with `back` to the one before. */
+export function cyclePanes(back: boolean): void {
+  const panes = [...document.querySelectorAll<HTMLElement>('[data-pane]')];
+  const here = panes.findIndex((pane) => pane.contains(document.activeElement));
+  const next = panes[(here + (back ? -1 : 1) + panes.length) % panes.length];
+  if (!next) return;
+  const inside = next.querySelector<HTMLElement>(
+    '.xterm-helper-textarea, [role="tab"][aria-selected="true"], [aria-current="page"], button:not([disabled])',
+  );
+  const self = next.tabIndex >= 0 && next.matches('[role="grid"], main');
+  (self || !inside ? next : inside).focus();
+}
+
+/**
+ * The window's keys. Inside a console plain Ctrl+letter belongs to the program there, so each of them has a form
+ * with Shift that works everywhere.
+ */
+export function onWindowKey(event: KeyboardEvent): void {
+  const ui = useUi.getState();
+  const inConsole = event.target instanceof Element && event.target.closest('.xterm') !== null;
+  const key = event.key.toLowerCase();
+  if (event.key === 'F6') {
+    if (ui.dialog) return;
+    cyclePanes(event.shiftKey);
+  } else if (!event.ctrlKey || event.altKey || event.metaKey) return;
+  else if (inConsole && !event.shiftKey) {
+    if (key in zoomSteps || key === '0') zoomConsole(key);
+    else return;
+  } else if ((key === 'k' && !event.shiftKey) || (key === 'p' && event.shiftKey)) {
+    if (ui.dialog?.kind === 'palette') ui.close();
+    else if (!ui.dialog) ui.open({ kind: 'palette' });
+    else return;
+  } else if (key === 'j') ui.set({ dockOpen: !ui.dockOpen });
+  else if (inConsole && (event.key === '+' || event.key === '_')) zoomConsole(event.key === '+' ? '+' : '-');
+  else if (ui.dialog || inConsole) return;
+  else if (key === 'n') ui.open({ kind: 'new-guest' });
+  else if (key === ',') ui.open({ kind: 'settings' });
+  else if (key === 'f')
+    document.querySelector<HTMLElement>(`[data-testid="${testIds.guestFilter}"]`)?.focus();
+  else return;
+  event.preventDefault();
+}

@@ -1,0 +1,55 @@
+import { Cpu, Monitor, SquareTerminal } from 'lucide-react';
+import type { ComponentType } from 'react';
+import { ConsolesPage } from './features/consoles/ConsolesPage.tsx';
+import { FirstRun } from './features/first-run/FirstRun.tsx';
+import { GuestsPage } from './features/guests/GuestsPage.tsx';
+import { HostPage } from './features/host/HostPage.tsx';
+import { useGuests } from './stores/guests.ts';
+import { useHost } from './stores/host.ts';
+import { useTerminals } from './stores/terminals.ts';
+
+export interface Section {
+  readonly id: string;
+  readonly title: string;
+  readonly icon: ComponentType<{ size: number; 'aria-hidden'?: boolean }>;
+  readonly component: ComponentType;
+  /** A hook: what stands at the right of its name, or null. `bad`: something there wants attention. */
+  readonly useCount: () => { readonly text: string; readonly bad?: boolean } | null;
+}
+
+const number = (count: number) => (count === 0 ? null : { text: String(count) });
+
+function Guests() {
+  const empty = useGuests((state) => state.all.length === 0);
+  return empty ? <FirstRun /> : <GuestsPage />;
+}
+
+/** The sidebar, in order. A later feature adds its entry here. */
+export const sections: readonly Section[] = [
+  {
+    id: 'guests',
+    title: 'Guests',
+    icon: Monitor,
+    component: Guests,
+    useCount: () => number(useGuests((state) => state.all.length)),
+  },
+  {
+    id: 'consoles',
+    title: 'Consoles',
+    icon: SquareTerminal,
+    component: ConsolesPage,
+    useCount: () => number(useTerminals((state) => state.all.length)),
+  },
+  {
+    id: 'host',
+    title: 'Host',
+    icon: Cpu,
+    component: HostPage,
+    useCount: () => {
+      const bad = useHost(
+        (state) => state.report?.verdicts.filter((verdict) => verdict.status === 'bad').length ?? 0,
+      );
+      return bad === 0 ? null : { text: `${bad} to mend`, bad: true };
+    },
+  },
+];

@@ -1,0 +1,98 @@
+import type { GuestState } from '../../shared/model/guest.ts';
+
+/** Everything one can do to a guest. Ids are stable: tests and the palette name them. */
+export const guestActionIds = [
+  'start',
+  'console',
+  'shutdown',
+  'pause',
+  'resume',
+  'reboot',
+  'save',
+  'discard-saved',
+  'reset',
+  'force-off',
+  'rename',
+  'labels',
+  'show-folder',
+  'delete',
+] as const;
+export type GuestActionId = (typeof guestActionIds)[number];
+
+export interface GuestActions {
+  /** Buttons, the first one the obvious next step. */
+  readonly primary: readonly GuestActionId[];
+  /** In the menu behind the dots. */
+  readonly more: readonly GuestActionId[];
+}
+
+const keep: readonly GuestActionId[] = ['rename', 'labels', 'show-folder'];
+const stuck: GuestActions = { primary: ['console', 'force-off'], more: ['reset', ...keep] };
+const passing: GuestActions = { primary: ['console'], more: ['force-off', ...keep] };
+
+/** What each state allows, as one table. */
+const table: Readonly<Record<GuestState, GuestActions>> = {
+  off: { primary: ['start', 'console'], more: [...keep, 'delete'] },
+  saved: { primary: ['start', 'console'], more: ['discard-saved', ...keep, 'delete'] },
+  crashed: { primary: ['start', 'console'], more: [...keep, 'delete'] },
+  broken: { primary: ['show-folder'], more: ['delete'] },
+  running: {
+    primary: ['console', 'shutdown'],
+    more: ['pause', 'save', 'reboot', 'reset', 'force-off', ...keep],
+  },
+  paused: { primary: ['resume', 'console'], more: ['save', 'reset', 'force-off', ...keep] },
+  'io-error': { primary: ['resume', 'console'], more: ['reset', 'force-off', ...keep] },
+  suspended: { primary: ['resume', 'console'], more: ['reset', 'force-off', ...keep] },
+  prelaunch: { primary: ['resume', 'console'], more: ['force-off', ...keep] },
+  'shutting-down': passing,
+  starting: passing,
+  saving: { primary: ['console'], more: keep },
+  restoring: passing,
+  migrating: passing,
+  debug: passing,
+  'guest-panicked': stuck,
+  'internal-error': stuck,
+  watchdog: stuck,
+};
+
+export function actionsFor(state: GuestState): GuestActions {
+  return table[state];
+}
+
+export function allows(state: GuestState, action: GuestActionId): boolean {
+  const { primary, more } = table[state];
+  return primary.includes(action) || more.includes(action);
+}
+
+/** What makes sense for several guests at once: actions that at least one of them allows, in a fixed order. */
+export function bulkActions(states: readonly GuestState[]): readonly GuestActionId[] {
+  const bulk: readonly GuestActionId[] = [
+    'start',
+    'resume',
+    'console',
+    'shutdown',
+    'pause',
+    'save',
+    'force-off',
+    'delete',
+  ];
+  return bulk.filter((action) => states.some((state) => allows(state, action)));
+}
+
+/** Labels; a dialog follows where there are dots. */
+export const guestActionLabels: Readonly<Record<GuestActionId, string>> = {
+  start: 'Start',
+  console: 'Console',
+  shutdown: 'Shut down',
+  pause: 'Pause',
+  resume: 'Resume',
+  reboot: 'Reboot',
+  save: 'Save and stop',
+  'discard-saved': 'Discard saved memory…',
+  reset: 'Reset…',
+  'force-off': 'Force off…',
+  rename: 'Rename…',
+  labels: 'Tags and notes…',
+  'show-folder': 'Show folder',
+  delete: 'Delete…',
+};

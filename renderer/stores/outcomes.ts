@@ -1,0 +1,28 @@
+import type { Operation } from '../../shared/model/operation.ts';
+import { call } from '../bridge/call.ts';
+import { tellError, useToasts } from './toasts.ts';
+
+/** Operations whose end shows by itself (a state in the list, a console that opens): no toast when they go well. */
+const quiet = /^(guests?\.(start|shutdown|reboot|wait-?ssh|save|create|restore))$/i;
+
+/** A shut-down that ran out of time is answered by the dialog that offers to force it. */
+export const isShutdownTimeout = (operation: Operation) =>
+  /shutdown/i.test(operation.kind) && operation.error?.code === 'timeout';
+
+/** Tells once how an operation ended. One that is first seen when it has ended (a snapshot) is old news. */
+export function announceOutcome(before: Operation | undefined, after: Operation): void {
+  const wasOpen = before === undefined || before.endedAt === null;
+  if (!wasOpen || after.endedAt === null) return;
+  const add = useToasts.getState().add;
+  if (after.status === 'cancelled') add({ tone: 'plain', text: `${after.title}: cancelled` });
+  else if (after.status === 'failed' && after.error) {
+    if (!isShutdownTimeout(after)) add({ tone: 'bad', text: after.error.message, error: after.error });
+  } else if (after.status === 'done' && (after.undoable || !quiet.test(after.kind)))
+    add({
+      tone: 'good',
+      text: `${after.title}: done`,
+      action: after.undoable
+        ? { label: 'Undo', run: () => void call('operations.undo', { id: after.id }).catch(tellError) }
+        : undefined,
+    });
+}

@@ -1,0 +1,71 @@
+import { create } from 'zustand';
+import type { WireError } from '../../shared/errors.ts';
+import type { GuestState } from '../../shared/model/guest.ts';
+
+/** The one dialog that is open. Later features add their own here and in dialogs.tsx. */
+export type DialogState =
+  | { readonly kind: 'palette' }
+  | { readonly kind: 'settings' }
+  | { readonly kind: 'new-guest' }
+  | { readonly kind: 'rename'; readonly id: string }
+  | { readonly kind: 'delete'; readonly ids: readonly string[] }
+  | { readonly kind: 'force-off'; readonly ids: readonly string[] }
+  | { readonly kind: 'reset'; readonly ids: readonly string[] }
+  | { readonly kind: 'discard-saved'; readonly ids: readonly string[] }
+  | { readonly kind: 'shutdown-timeout'; readonly id: string }
+  | { readonly kind: 'labels'; readonly id: string }
+  | { readonly kind: 'error'; readonly error: WireError };
+
+export type SortKey = 'name' | 'state' | 'cpu' | 'memory' | 'address';
+
+interface UiState {
+  section: string;
+  /** Selected guests, and the one the keyboard stands on. */
+  selection: ReadonlySet<string>;
+  cursor: string | null;
+  filter: string;
+  stateFilter: ReadonlySet<GuestState>;
+  tagFilter: ReadonlySet<string>;
+  sort: { readonly key: SortKey; readonly descending: boolean };
+  /** Below 1000 px the details are a page of their own: whether it is the one shown. */
+  detailsOpen: boolean;
+  detailsTab: string;
+  detailsWidth: number;
+  dockOpen: boolean;
+  /** Pixels, tab bar included; kept when the dock is collapsed. */
+  dockHeight: number;
+  activeTerminal: string | null;
+  dialog: DialogState | null;
+
+  go: (section: string) => void;
+  select: (ids: Iterable<string>, cursor?: string | null) => void;
+  set: (patch: Partial<Omit<UiState, 'go' | 'select' | 'set' | 'open' | 'close' | 'showTerminal'>>) => void;
+  open: (dialog: DialogState) => void;
+  close: () => void;
+  showTerminal: (id: string) => void;
+}
+
+export const useUi = create<UiState>()((set) => ({
+  section: 'guests',
+  selection: new Set(),
+  cursor: null,
+  filter: '',
+  stateFilter: new Set(),
+  tagFilter: new Set(),
+  sort: { key: 'name', descending: false },
+  detailsOpen: false,
+  detailsTab: 'overview',
+  detailsWidth: 380,
+  dockOpen: true,
+  dockHeight: 280,
+  activeTerminal: null,
+  dialog: null,
+
+  go: (section) => set({ section }),
+  select: (ids, cursor) =>
+    set((state) => ({ selection: new Set(ids), cursor: cursor === undefined ? state.cursor : cursor })),
+  set: (patch) => set(patch),
+  open: (dialog) => set({ dialog }),
+  close: () => set({ dialog: null }),
+  showTerminal: (id) => set({ activeTerminal: id, dockOpen: true }),
+}));
