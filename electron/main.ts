@@ -1,7 +1,6 @@
 import * as path from 'node:path';
 import { app } from 'electron';
-import { createCore, libraryPaths } from './core/index.ts';
-import { acquireCore } from './core/owner/acquire.ts';
+import { acquireCore, createCore, libraryPaths } from './core/index.ts';
 import { runShell } from './shell/app.ts';
 import { fileLog } from './shell/log.ts';
 import { forkInElectron } from './shell/terminal-host.ts';

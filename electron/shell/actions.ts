@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs';
 import * as path from 'node:path';
 import { app, clipboard, shell } from 'electron';
 import { GuesthouseError } from '../../shared/errors.ts';
-import type { LibraryPaths } from '../core/platform/paths.ts';
+import type { LibraryPaths } from '../core/index.ts';
 import type { ShellHandlers } from './ipc.ts';
 
 /** The window's own calls. Their input is parsed: see shellContract. */

@@ -9,7 +9,7 @@ import {
   shellContract,
 } from '../../shared/ipc/contract.ts';
 import type { EventEnvelope } from '../../shared/ipc/events.ts';
-import type { Core } from '../core/api.ts';
+import type { Core } from '../core/index.ts';
 import { portFromElectron } from './ports.ts';
 import { origin } from './scheme.ts';
 

@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import * as path from 'node:path';
-import type { Log } from '../core/platform/log.ts';
+import type { Log } from '../core/index.ts';
 
 /** Bytes after which the log starts anew; the one before is kept as `.1`. */
 const maxSize = 1 << 20;

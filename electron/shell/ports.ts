@@ -1,5 +1,5 @@
 import type { MessagePortMain } from 'electron';
-import type { PortLike } from '../core/api.ts';
+import type { PortLike } from '../core/index.ts';
 
 /** An Electron port as core knows ports. It starts with the first listener; until then it may be posted on. */
 export function portFromElectron(port: MessagePortMain): PortLike {

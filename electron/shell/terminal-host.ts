@@ -1,5 +1,5 @@
 import { type MessagePortMain, utilityProcess } from 'electron';
-import type { ForkTerminalHost } from '../core/terminals/host-process.ts';
+import type { ForkTerminalHost } from '../core/index.ts';
 
 /** The terminal host as a utility process, which takes the page's ports. @param file the built `terminal-host.cjs` */
 export function forkInElectron(file: string): ForkTerminalHost {

@@ -1,6 +1,6 @@
 import * as path from 'node:path';
 import { BrowserWindow, dialog, nativeTheme, screen } from 'electron';
-import type { Log } from '../core/platform/log.ts';
+import type { Log } from '../core/index.ts';
 import { startUrl } from './scheme.ts';
 import { fitBounds, readBounds, saveBounds, type WindowBounds } from './window-state.ts';
 

@@ -50,6 +50,7 @@ export class SharedCore implements Core {
   private readonly listeners = new Set<(envelope: EventEnvelope) => void>();
   private held: Promise<Held>;
   private now: Held | null = null;
+  private off: (() => void) | null = null;
   private closed = false;
 
   constructor(
@@ -76,7 +77,11 @@ export class SharedCore implements Core {
 
   onEvent(listener: (envelope: EventEnvelope) => void): () => void {
     this.listeners.add(listener);
-    return () => void this.listeners.delete(listener);
+    this.listen();
+    return () => {
+      this.listeners.delete(listener);
+      this.listen();
+    };
   }
 
   async openPort(kind: 'terminal' | 'screen', id: string, port: PortLike): Promise<void> {
@@ -104,15 +109,22 @@ export class SharedCore implements Core {
 
   private adopt(held: Held): void {
     this.now = held;
-    held.core.onEvent((envelope) => {
-      if (this.now === held) this.emit(envelope);
-    });
+    this.listen();
     if (held.core instanceof ClientCore)
       held.core.onGone(() => {
         if (this.now !== held) return;
         this.now = null;
+        this.off = null;
         if (!this.closed) this.again();
       });
+  }
+
+  /** Listens to core only while somebody listens here: core measures guests only for those who look. */
+  private listen(): void {
+    if (this.listeners.size === 0) {
+      this.off?.();
+      this.off = null;
+    } else this.off ??= this.now?.core.onEvent((envelope) => this.emit(envelope)) ?? null;
   }
 
   private again(): void {

@@ -53,16 +53,27 @@ export class OwnerServer {
 
   serve(core: Core): void {
     this.core = core;
-    this.off = core.onEvent((envelope) => {
-      const frame = encodeJson({ t: 'event', envelope } satisfies FromOwner);
-      for (const connection of this.connections) connection.event(frame);
-    });
     for (const connection of this.connections) connection.serve(core);
+    this.listen();
+  }
+
+  /** Listens to events only while there is somebody to tell: core measures guests only while it is listened to. */
+  private listen(): void {
+    if (this.connections.size === 0) {
+      this.off?.();
+      this.off = null;
+    } else
+      this.off ??=
+        this.core?.onEvent((envelope) => {
+          const frame = encodeJson({ t: 'event', envelope } satisfies FromOwner);
+          for (const connection of this.connections) connection.event(frame);
+        }) ?? null;
   }
 
   /** Unbinds the path and lets all clients go. libuv unlinks before it closes, so no successor's socket is removed. */
   async close(): Promise<void> {
     this.off?.();
+    this.off = null;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     for (const connection of this.connections) connection.end();
     await closed;

@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -40,6 +40,9 @@ describe('LogCursor', () => {
     expect(cursor.next().toString()).toBe('');
     await writeFile(file, 'again\n', { flag: 'a' });
     expect(cursor.next().toString()).toBe('again\n');
+    await rename(file, `${file}.1`);
+    await writeFile(file, 'a new file, and longer than the one before\n');
+    expect(cursor.next().toString()).toBe('a new file, and longer than the one before\n');
   });
 
   it('is empty for a guest that never ran', () => {

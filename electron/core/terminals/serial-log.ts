@@ -6,6 +6,8 @@ import { replayBytes } from './replay.ts';
 /** A place in the file to which QEMU writes everything a serial port says, whoever listens (chardev `logfile`). */
 export class LogCursor {
   private offset = 0;
+  /** Of the file the offset is in: the log is put aside and begun anew now and then, between runs. */
+  private inode = 0;
 
   constructor(private readonly file: string) {}
 
@@ -17,7 +19,7 @@ export class LogCursor {
     return newline >= 0 ? tail.subarray(newline + 1) : tail;
   }
 
-  /** What came since; a file that became shorter was cut, and counts from its new end. */
+  /** What came since: from its start in a new file, and from the new end in one that was cut. */
   next(): Buffer {
     return this.read(0);
   }
@@ -50,7 +52,10 @@ export class LogCursor {
       return;
     }
     try {
-      body(fd, fstatSync(fd).size);
+      const { size, ino } = fstatSync(fd);
+      if (ino !== this.inode) this.offset = 0;
+      this.inode = ino;
+      body(fd, size);
     } finally {
       closeSync(fd);
     }
