@@ -17,10 +17,31 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
+const never = async () => {
+  throw new Error('not asked for');
+};
+
 describe('a hidden base', () => {
+  it('of a raw disk has the overlay adopted under a new name, or nothing changes', async () => {
+    const raw = { path: disk, format: 'raw' as const };
+    const overlayOn = async (overlay: string, on: string) => writeFileSync(overlay, `on ${on}`);
+    await expect(rebaseOnHiddenBase(bases, raw, overlayOn, never)).rejects.toThrow('not asked for');
+    expect([readdirSync(bases), readdirSync(join(root, 'guest'))]).toEqual([[], ['vda.qcow2']]);
+    let adopted = '';
+    const base = await rebaseOnHiddenBase(bases, raw, overlayOn, async (overlay) => {
+      adopted = overlay;
+    });
+    expect(readFileSync(base, 'utf8')).toBe('the data');
+    expect(readFileSync(adopted, 'utf8')).toBe(`on ${base}`);
+    expect(readdirSync(join(root, 'guest'))).toHaveLength(1);
+  });
+
   it('keeps the data read-only and puts an overlay in its place', async () => {
-    const base = await rebaseOnHiddenBase(bases, disk, async (overlay, on) =>
-      writeFileSync(overlay, `on ${on}`),
+    const base = await rebaseOnHiddenBase(
+      bases,
+      { path: disk, format: 'qcow2' },
+      async (overlay, on) => writeFileSync(overlay, `on ${on}`),
+      never,
     );
     expect(readFileSync(base, 'utf8')).toBe('the data');
     expect(statSync(base).mode & 0o777).toBe(0o444);
@@ -30,17 +51,27 @@ describe('a hidden base', () => {
 
   it('leaves everything as it was when the overlay cannot be made', async () => {
     await expect(
-      rebaseOnHiddenBase(bases, disk, async (overlay) => {
-        writeFileSync(overlay, 'half');
-        throw new Error('full');
-      }),
+      rebaseOnHiddenBase(
+        bases,
+        { path: disk, format: 'qcow2' },
+        async (overlay) => {
+          writeFileSync(overlay, 'half');
+          throw new Error('full');
+        },
+        never,
+      ),
     ).rejects.toThrow('full');
     expect(readFileSync(disk, 'utf8')).toBe('the data');
     expect([readdirSync(bases), readdirSync(join(root, 'guest'))]).toEqual([[], ['vda.qcow2']]);
   });
 
   it('is swept when nothing stands on it, and kept when that cannot be known', async () => {
-    const base = await rebaseOnHiddenBase(bases, disk, async (overlay) => writeFileSync(overlay, 'x'));
+    const base = await rebaseOnHiddenBase(
+      bases,
+      { path: disk, format: 'qcow2' },
+      async (overlay) => writeFileSync(overlay, 'x'),
+      never,
+    );
     writeFileSync(join(bases, 'left.qcow2'), 'left');
     expect(await sweepBases(bases, null)).toEqual([]);
     expect(await sweepBases(bases, new Set([base]))).toEqual([join(bases, 'left.qcow2')]);

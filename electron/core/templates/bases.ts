@@ -11,34 +11,38 @@ import { syncDir } from '../platform/fs.ts';
 
 /**
  * Turns a disk into a base at every moment safely: a second name for the same file in the bases folder, an overlay made
- * beside the disk, and one rename that puts the overlay in the disk's place. Killed in between, the guest has its old
- * disk or the overlay on it, and {@link sweepBases} removes what is left.
+ * beside the disk, and one atomic step that puts the overlay in the disk's place: a rename where the disk is qcow2
+ * itself; where it is raw, `adopt`, since then the definition must change together with the file. Killed in between,
+ * the guest has its old disk or the overlay on it, and {@link sweepBases} removes what is left.
  *
  * @param makeOverlay makes a qcow2 overlay at the first path on top of the second
+ * @param adopt writes a definition that names the overlay, in one step
  * @returns the base's absolute path
  */
 export async function rebaseOnHiddenBase(
   bases: string,
-  disk: string,
+  disk: { readonly path: string; readonly format: 'raw' | 'qcow2' },
   makeOverlay: (overlay: string, base: string) => Promise<void>,
+  adopt: (overlay: string) => Promise<void>,
 ): Promise<string> {
-  const base = path.join(bases, `${randomUUID()}${path.extname(disk)}`);
-  const overlay = path.join(
-    path.dirname(disk),
-    `.${path.basename(disk)}.${randomUUID().slice(0, 8)}.overlay`,
-  );
-  await fs.link(disk, base);
+  const folder = path.dirname(disk.path);
+  const base = path.join(bases, `${randomUUID()}.${disk.format}`);
+  const stem = path.basename(disk.path, path.extname(disk.path));
+  const overlay = path.join(folder, `${stem}-${randomUUID().slice(0, 8)}.qcow2`);
+  await fs.link(disk.path, base);
   try {
     await makeOverlay(overlay, base);
-    await fs.rename(overlay, disk);
+    await syncDir(bases);
+    if (disk.format === 'qcow2') await fs.rename(overlay, disk.path);
+    else await adopt(overlay);
   } catch (error) {
     await fs.rm(overlay, { force: true });
     await fs.rm(base, { force: true });
     throw error;
   }
   await fs.chmod(base, 0o444);
-  await syncDir(bases);
-  await syncDir(path.dirname(disk));
+  if (disk.format === 'raw') await fs.rm(disk.path);
+  await syncDir(folder);
   return base;
 }
 

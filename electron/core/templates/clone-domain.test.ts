@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Domain, domainProps, newDomain } from '../domain/index.ts';
-import { type CloneDomainSpec, cloneDomain, hostPorts } from './clone-domain.ts';
+import { hostPorts } from '../guests/ports.ts';
+import { type CloneDomainSpec, cloneDomain } from './clone-domain.ts';
 
 const source = newDomain({
   name: 'debian',
@@ -70,7 +71,7 @@ describe('cloneDomain', () => {
       tags: ['web'],
     });
     expect([clone.vcpus, clone.memoryMiB]).toEqual([4, 2048]);
-    expect(hostPorts(clone)).toEqual([8081, 2207]);
+    expect(hostPorts(clone)).toEqual([2207, 8081]);
   });
 
   it('keeps everything else, and the source as it was', () => {

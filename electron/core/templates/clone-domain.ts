@@ -113,11 +113,3 @@ function withVcpus(domain: Domain, vcpus: number): Domain {
       ),
     );
 }
-
-/** Host ports the domain forwards, each once. */
-export function hostPorts(domain: Domain): readonly number[] {
-  const { forwards, ssh } = domain.metadata;
-  const ports = forwards.map((forward) => forward.hostPort);
-  if (ssh.hostPort !== null) ports.push(ssh.hostPort);
-  return [...new Set(ports)];
-}

@@ -80,10 +80,12 @@ export function guestFiles(identity: BuildIdentity): GuestFile[] {
     file('etc/kernel-img.conf', 'do_symlinks = no\n'),
     file(
       'etc/fstab',
-      `UUID=${identity.rootUuid} / ext4 errors=remount-ro,x-systemd.growfs 0 1\nLABEL=ESP /boot/efi vfat noauto,umask=0077 0 0\n`,
+      `UUID=${identity.rootUuid} / ext4 errors=remount-ro 0 1\nLABEL=ESP /boot/efi vfat noauto,umask=0077 0 0\n`,
     ),
-    // A disk made larger is used at the next boot: systemd-repart grows the partition, growfs the file system.
     file('etc/repart.d/50-root.conf', '[Partition]\nType=root\n'),
+    file('etc/systemd/system/grow-root.service', growRoot),
+    // sshd reads its configuration once, not twice: the check before the start costs half a second under emulation.
+    file('etc/systemd/system/ssh.service.d/10-guesthouse.conf', '[Service]\nExecStartPre=\n'),
     file(
       'etc/systemd/network/80-dhcp.network',
       '[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\nIPv6PrivacyExtensions=no\n',
@@ -104,8 +106,10 @@ export function guestFiles(identity: BuildIdentity): GuestFile[] {
 }
 
 /**
- * `MODULES=list` with an empty list and this hook: the disk buses are in the initrd, and udev loads the one that is
- * there. The default (`most`) makes an initrd four times as large, which costs seconds under emulation.
+ * `MODULES=list` with an empty list and this hook: the drivers of the disk buses are in the initrd and the ones that are
+ * needed get loaded, once, by their modalias. Debian's own way (`most`, and udevd with all its rules in the initrd)
+ * makes an initrd four times as large and costs seconds at each start under emulation. It comes back by itself as
+ * soon as a package is installed that builds on it.
  */
 const initramfsHook = `#!/bin/sh
 PREREQ=""
@@ -116,6 +120,51 @@ manual_add_modules virtio_pci virtio_mmio virtio_blk virtio_scsi
 manual_add_modules ahci ata_piix ata_generic sd_mod sr_mod nvme sym53c8xx mptspi vmw_pvscsi
 manual_add_modules xhci_pci ehci_pci uhci_hcd usb_storage uas
 manual_add_modules ext4 crc32c_generic crc32c_intel
+
+for needs_udev in lvm2 cryptroot mdadm multipath zfs btrfs plymouth; do
+  [ -e "/usr/share/initramfs-tools/hooks/$needs_udev" ] && exit 0
+done
+rm -rf "$DESTDIR/lib/systemd" "$DESTDIR/usr/lib/systemd" "$DESTDIR/lib/udev" "$DESTDIR/usr/lib/udev" "$DESTDIR/etc/udev"
+rm -f "$DESTDIR/bin/udevadm" "$DESTDIR/usr/bin/udevadm"
+mkdir -p "$DESTDIR/scripts/local-block"
+cat > "$DESTDIR/scripts/init-top/udev" <<'EOF'
+#!/bin/sh
+case "$1" in prereqs) exit 0 ;; esac
+. /scripts/load-drivers
+tries=0
+while [ $tries -lt 30 ]; do
+  load_drivers
+  for partition in /sys/block/*/*/partition; do [ -e "$partition" ] && exit 0; done
+  # The first round finds controllers, later ones what is on them.
+  [ $tries -gt 1 ] && sleep 0.1
+  tries=$((tries + 1))
+done
+exit 0
+EOF
+cat > "$DESTDIR/scripts/load-drivers" <<'EOF'
+load_drivers() {
+  aliases=$(cat /sys/bus/*/devices/*/modalias 2>/dev/null)
+  set -f
+  modprobe -abq $aliases 2>/dev/null
+  set +f
+}
+EOF
+# Called each second while the root file system is waited for: slow USB and SCSI disks.
+cat > "$DESTDIR/scripts/local-block/load-drivers" <<'EOF'
+#!/bin/sh
+case "$1" in prereqs) exit 0 ;; esac
+. /scripts/load-drivers
+load_drivers
+exit 0
+EOF
+cat > "$DESTDIR/scripts/init-bottom/udev" <<'EOF'
+#!/bin/sh
+case "$1" in prereqs) exit 0 ;; esac
+mount -n -o move /dev "$rootmnt/dev" || mount -n --move /dev "$rootmnt/dev"
+nuke /dev 2>/dev/null || rm -rf /dev
+ln -s "$rootmnt/dev" /dev
+EOF
+chmod 755 "$DESTDIR/scripts/init-top/udev" "$DESTDIR/scripts/init-bottom/udev" "$DESTDIR/scripts/local-block/load-drivers"
 exit 0
 `;
 
@@ -158,6 +207,24 @@ entries full
 entries cloud
 `;
 
+/**
+ * Takes a disk that was made larger into use at the next boot. systemd's own units for this run early and at every
+ * boot; this one runs last, and only when the disk ends more than 4 MiB after the root partition.
+ */
+const growRoot = `[Unit]
+Description=Grow the root file system to the size of its disk
+After=ssh.service serial-getty@ttyS0.service
+
+[Service]
+Type=oneshot
+ExecCondition=/bin/sh -c 'p=$$(readlink -f /sys/dev/block/$$(mountpoint -d /)); [ $$(($$(cat $$p/../size) - $$(cat $$p/start) - $$(cat $$p/size))) -gt 8192 ]'
+ExecStart=/usr/bin/systemd-repart --dry-run=no
+ExecStart=/lib/systemd/systemd-growfs /
+
+[Install]
+WantedBy=multi-user.target
+`;
+
 /** Modules linked into both boot images, so that neither needs a file to find the root file system. */
 const grubModules =
   'part_gpt part_msdos ext2 fat normal search search_fs_uuid configfile linux echo test serial terminal ls cat help reboot halt minicmd all_video gzio sleep';
@@ -169,7 +236,7 @@ cp -R --preserve=mode "$(dirname "$0")/overlay/." "$1/"
 `;
 
 const enabled =
-  'systemd-networkd.service systemd-resolved.service ssh.service serial-getty@ttyS0.service getty@tty1.service';
+  'systemd-networkd.service systemd-resolved.service ssh.service serial-getty@ttyS0.service getty@tty1.service grow-root.service';
 // Each of these costs time at boot, or wakes a guest that does nothing.
 const disabled = [
   'systemd-networkd-wait-online.service',
@@ -180,7 +247,17 @@ const disabled = [
   'dpkg-db-backup.timer',
   'fstrim.timer',
   'systemd-pstore.service',
+  'systemd-network-generator.service',
 ].join(' ');
+/** Wanted by other units, so disabling is not enough. All of it comes back by `systemctl unmask`. */
+const masked = [
+  'systemd-repart.service', // grow-root.service does it, later
+  'sys-kernel-config.mount',
+  'sys-fs-fuse-connections.mount',
+  'modprobe@drm.service', // udev loads what a video card needs
+].join(' ');
+/** Started one and all at each boot to find that there is nothing for them to do. systemd.generator(7). */
+const generators = 'gpt-auto hibernate-resume integritysetup veritysetup rc-local';
 
 /** Run by mmdebstrap (`--customize-hook`) with the tree as argument, after all packages are configured. */
 export const customizeHook = ({ rootUuid }: BuildIdentity): string => `#!/bin/sh
@@ -193,6 +270,11 @@ printf '%s\\n' '${guestUser}:${guestUser}' | in_guest chpasswd
 in_guest passwd --quiet --lock root
 in_guest systemctl --quiet enable ${enabled}
 in_guest systemctl --quiet disable ${disabled} 2>/dev/null || true
+in_guest systemctl --quiet mask ${masked}
+mkdir -p "$root/etc/systemd/system-generators"
+for name in ${generators}; do
+  ln -s /dev/null "$root/etc/systemd/system-generators/systemd-$name-generator"
+done
 
 chmod -x "$root/etc/grub.d/10_linux" "$root/etc/grub.d/20_linux_xen" "$root/etc/grub.d/30_os-prober" "$root/etc/grub.d/30_uefi-firmware"
 mkdir -p "$root/boot/grub" "$root/boot/efi"

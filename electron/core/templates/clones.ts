@@ -1,0 +1,279 @@
+import pLimit from 'p-limit';
+import { GuesthouseError, isCancelled, toWire } from '../../../shared/errors.ts';
+import type { Started } from '../../../shared/ipc/guests.ts';
+import type { ClonePlan, CloneResult } from '../../../shared/model/template.ts';
+import { createOverlay, type DiskRef, imageUse, inspectChain } from '../disks/index.ts';
+import { type Domain, diskProps } from '../domain/index.ts';
+import type { Lifecycle, LifecycleDeps } from '../guests/lifecycle.ts';
+import { libraryPolicy, loadOne, refresh } from '../guests/loading.ts';
+import { hostPorts } from '../guests/ports.ts';
+import { type GuestStore, nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
+import type { OperationContext } from '../operations/runner.ts';
+import { rebaseOnHiddenBase } from './bases.ts';
+import { makeClone } from './make-clone.ts';
+import { type ClonePlanSecret, type CloneRequest, planClones } from './plan-clones.ts';
+import { checkSealed } from './sealed.ts';
+import { domainOf } from './sources.ts';
+
+export interface CloneDeps extends LifecycleDeps {
+  /** Template folders. */
+  readonly templates: GuestStore;
+  /** Names of guests, templates and what is being made. */
+  readonly names: () => Promise<readonly string[]>;
+  readonly lifecycle: Lifecycle;
+}
+
+/** Clones made at once: each waits for its daemon and its disk more than it computes. */
+const atOnce = 4;
+/** Plans kept until they are run: a wizard may go back and forth. They hold private keys, so not for ever. */
+const keptPlans = 20;
+const keptResults = 20;
+
+/** Plans and makes clones. */
+export class Clones {
+  private readonly plans = new Map<string, ClonePlanSecret>();
+  private readonly outcomes = new Map<string, readonly CloneResult[]>();
+  private readonly pendingPorts = new Map<string, readonly number[]>();
+  private readonly pendingNames = new Map<string, readonly string[]>();
+
+  constructor(private readonly deps: CloneDeps) {}
+
+  async plan(ref: string, request: CloneRequest): Promise<ClonePlan> {
+    const source = await this.source(ref);
+    const takenPorts = new Set<number>([...this.pendingPorts.values()].flat());
+    for (const { stored } of this.deps.registry.all())
+      if (stored.domain) for (const port of hostPorts(stored.domain)) takenPorts.add(port);
+    const ids = new Set(this.deps.registry.all().map((entry) => entry.id));
+    const secret = await planClones(source, request, {
+      policy: libraryPolicy(this.deps.paths),
+      takenNames: [...(await this.deps.names()), ...[...this.pendingNames.values()].flat()],
+      takenPorts,
+      folderExists: (id) => ids.has(id),
+    });
+    this.plans.set(secret.plan.planId, secret);
+    trim(this.plans, keptPlans);
+    return secret.plan;
+  }
+
+  /** A plan runs once: run twice it would make two machines of one identity. */
+  async run(planId: string): Promise<Started> {
+    const batch = this.plans.get(planId);
+    if (!batch)
+      throw new GuesthouseError('not-found', 'That plan is gone.', {
+        why: 'It was run already, or Guesthouse was started anew.',
+        todo: 'Plan the clones again.',
+      });
+    const names = new Set(
+      [...(await this.deps.names()), ...[...this.pendingNames.values()].flat()].map(nameKey),
+    );
+    for (const { name } of batch.clones)
+      if (names.has(nameKey(name)))
+        throw new GuesthouseError('name-taken', `There is a guest or template named “${name}” by now.`, {
+          todo: 'Plan the clones again with other names.',
+        });
+    this.plans.delete(planId);
+    this.pendingNames.set(
+      planId,
+      batch.clones.map((clone) => clone.name),
+    );
+    this.pendingPorts.set(
+      planId,
+      batch.clones.flatMap((clone) => [...clone.ports.values()]),
+    );
+    const { length } = batch.clones;
+    try {
+      const { operation, result } = this.deps.runner.start(
+        {
+          kind: 'clones.run',
+          title:
+            length === 1
+              ? `Cloning ${batch.plan.source.name}`
+              : `Making ${length} clones of ${batch.plan.source.name}`,
+          subject: batch.source.id,
+          // A guest's disk must not be started or changed under a batch; a template's cannot be.
+          lock:
+            batch.plan.source.kind === 'guest'
+              ? `guest:${batch.source.id}`
+              : `template:${batch.source.id}:${planId}`,
+        },
+        (op) => this.make(batch, op),
+      );
+      result.catch(() => {}).finally(() => this.settle(planId));
+      return { operation: operation.id };
+    } catch (error) {
+      this.settle(planId);
+      throw error;
+    }
+  }
+
+  results(planId: string): readonly CloneResult[] {
+    const found = this.outcomes.get(planId);
+    if (!found) throw new GuesthouseError('not-found', 'There are no results of that batch any more.');
+    return found;
+  }
+
+  private settle(planId: string): void {
+    this.pendingNames.delete(planId);
+    this.pendingPorts.delete(planId);
+  }
+
+  private async source(
+    ref: string,
+  ): Promise<{ kind: 'template' | 'guest'; stored: StoredGuest; name: string }> {
+    const template = (await this.deps.templates.list()).find(
+      (stored) =>
+        stored.id === ref || nameKey(nameOf(stored)) === nameKey(ref) || stored.domain?.uuid === ref,
+    );
+    if (template) {
+      await checkSealed(template);
+      return { kind: 'template', stored: template, name: nameOf(template) };
+    }
+    const { id } = this.deps.registry.get(ref);
+    const entry = await refresh(this.deps, id);
+    const name = nameOf(entry.stored);
+    if (entry.state !== 'off' && entry.state !== 'crashed')
+      throw new GuesthouseError('wrong-state', `${name} cannot be cloned now.`, {
+        why:
+          entry.state === 'saved'
+            ? 'Its memory is saved, and belongs to its disk as it is.'
+            : 'Its disk is in use.',
+        todo: entry.state === 'saved' ? 'Start it and shut it down first.' : 'Shut it down first.',
+        subject: id,
+      });
+    return { kind: 'guest', stored: entry.stored, name };
+  }
+
+  private async make(batch: ClonePlanSecret, op: OperationContext): Promise<void> {
+    const { clones, plan } = batch;
+    const results: CloneResult[] = [];
+    this.outcomes.set(plan.planId, results);
+    trim(this.outcomes, keptResults);
+    op.phase('Preparing the disk');
+    const disks = await this.disksFor(batch);
+    const limit = pLimit(atOnce);
+    let done = 0;
+    const say = () => {
+      op.phase(clones.length === 1 ? 'Making the clone' : `${done} of ${clones.length} made`);
+      op.progress(done / clones.length);
+    };
+    say();
+    const deps = { paths: this.deps.paths, store: this.deps.store, now: () => this.deps.clock.now() };
+    const made: StoredGuest[] = [];
+    await Promise.all(
+      clones.map((clone) =>
+        limit(async () => {
+          const base = { name: clone.name, identity: clone.item.identity };
+          if (op.signal.aborted)
+            return void results.push({ ...base, id: null, status: 'cancelled', error: null });
+          try {
+            const stored = await makeClone(deps, batch, clone, disks, op.signal);
+            await loadOne(this.deps, stored);
+            made.push(stored);
+            results.push({ ...base, id: stored.id, status: 'made', error: null });
+          } catch (error) {
+            const cancelled = isCancelled(error) || op.signal.aborted;
+            results.push({
+              ...base,
+              id: null,
+              status: cancelled ? 'cancelled' : 'failed',
+              error: cancelled ? null : toWire(error),
+            });
+          }
+          done++;
+          say();
+        }),
+      ),
+    );
+    op.undo(() => this.takeBack(made));
+    if (batch.request.start)
+      for (const stored of made)
+        await this.deps.lifecycle
+          .start(stored.id)
+          .catch((error) => this.deps.log.error(`${stored.id} was not started`, error));
+    op.check();
+    const failed = results.filter((result) => result.status === 'failed');
+    if (failed.length > 0) {
+      const { code, message, why, todo, detail } = failed[0]!.error!;
+      throw new GuesthouseError(
+        code,
+        clones.length === 1 ? message : `${failed.length} of ${clones.length} clones were not made.`,
+        { why: clones.length === 1 ? why : `${failed[0]!.name}: ${message}`, todo, detail },
+      );
+    }
+  }
+
+  /** What the clones stand on. A guest's own disks become hidden bases first, and it goes on in overlays of them. */
+  private async disksFor(batch: ClonePlanSecret): Promise<ReadonlyMap<string, DiskRef>> {
+    const policy = libraryPolicy(this.deps.paths);
+    const disks = new Map<string, DiskRef>();
+    for (const disk of batch.disks) {
+      if ((await imageUse(disk)) === 'written')
+        throw new GuesthouseError('disk-in-use', `The disk of ${batch.plan.source.name} is in use.`, {
+          why: 'A running QEMU writes to it.',
+          todo: 'Shut the guest down first.',
+        });
+      disks.set(disk.target, { path: disk.path, format: disk.format });
+    }
+    if (!batch.request.linked || batch.plan.source.kind === 'template') return disks;
+    let domain = domainOf(batch.source);
+    const write = (next: Domain) => {
+      domain = next;
+      return this.deps.store.write(batch.source.id, next);
+    };
+    const place = (target: string) => domain.disks().find((one) => one.target === target)!.index;
+    // First the definition stops saying what is below the disks: then the header does, before and after the switch.
+    await write(
+      batch.disks.reduce((d, disk) => d.set(diskProps.backingEnd, null, place(disk.target)), domain),
+    );
+    for (const disk of batch.disks) {
+      const base = await rebaseOnHiddenBase(
+        this.deps.paths.bases,
+        disk,
+        (overlay, on) =>
+          createOverlay(overlay, { path: on, format: disk.format }, policy, { relative: true }),
+        async (overlay) => {
+          const index = place(disk.target);
+          await write(domain.set(diskProps.file, overlay, index).set(diskProps.format, 'qcow2', index));
+        },
+      );
+      disks.set(disk.target, { path: base, format: disk.format });
+    }
+    await refresh(this.deps, batch.source.id);
+    return disks;
+  }
+
+  /** Undo of a batch: clones that were not started since go again. */
+  private async takeBack(made: readonly StoredGuest[]): Promise<void> {
+    for (const { id } of made) {
+      const entry = this.deps.registry.find(id);
+      if (entry?.state !== 'off') continue;
+      await this.deps.store.remove(id);
+      this.deps.registry.remove(id);
+    }
+  }
+}
+
+function trim<T>(map: Map<string, T>, keep: number): void {
+  for (const key of [...map.keys()].slice(0, Math.max(0, map.size - keep))) map.delete(key);
+}
+
+/** Absolute paths of all images in the chains of these machines, or null when one cannot be read. */
+export async function imagesInUse(
+  machines: readonly StoredGuest[],
+  policy: ReturnType<typeof libraryPolicy>,
+): Promise<ReadonlySet<string> | null> {
+  const used = new Set<string>();
+  for (const stored of machines) {
+    if (!stored.domain) return null;
+    for (const disk of stored.domain.disks()) {
+      if (disk.file === null || (disk.format !== 'qcow2' && disk.format !== 'raw')) continue;
+      try {
+        for (const image of await inspectChain({ path: disk.file, format: disk.format }, policy))
+          used.add(image.path);
+      } catch {
+        if (disk.device === 'disk') return null;
+      }
+    }
+  }
+  return used;
+}

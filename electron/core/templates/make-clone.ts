@@ -1,0 +1,168 @@
+import * as path from 'node:path';
+import {
+  convertImage,
+  copyImage,
+  createOverlay,
+  type DiskRef,
+  growDisk,
+  inspectChain,
+} from '../disks/index.ts';
+import { domainProps } from '../domain/index.ts';
+import { libraryPolicy } from '../guests/loading.ts';
+import { domainFile, type GuestStore, type StoredGuest } from '../guests/store.ts';
+import { applyIdentity } from '../identity/apply.ts';
+import { writeRecord } from '../identity/record.ts';
+import { faultPoint } from '../platform/fault.ts';
+import { writeAtomic } from '../platform/fs.ts';
+import type { LibraryPaths } from '../platform/paths.ts';
+import { pinHost } from '../ssh/known-hosts.ts';
+import { cloneDomain } from './clone-domain.ts';
+import { type ClonePlanSecret, identityRequest, type PlannedClone } from './plan-clones.ts';
+import { domainOf } from './sources.ts';
+
+export interface MakeDeps {
+  readonly paths: LibraryPaths;
+  readonly store: GuestStore;
+  readonly now: () => number;
+}
+
+/**
+ * Makes one planned clone: in a staged folder, and by one rename it is there. Killed or failed at any moment, there is
+ * the whole clone or nothing; what is left in staging is removed by the next owner.
+ * @param disks what the clone's disks stand on: the source's own, or the hidden bases they became
+ */
+export async function makeClone(
+  deps: MakeDeps,
+  batch: ClonePlanSecret,
+  clone: PlannedClone,
+  disks: ReadonlyMap<string, DiskRef>,
+  signal: AbortSignal,
+): Promise<StoredGuest> {
+  const { store, paths } = deps;
+  const policy = libraryPolicy(paths);
+  const { request } = batch;
+  const staged = await store.stage(clone.id);
+  try {
+    faultPoint('clone:staged');
+    const images = new Map<string, { file: string; format: 'qcow2' | 'raw' }>();
+    const refs: DiskRef[] = [];
+    for (const [index, { target }] of batch.disks.entries()) {
+      const source = disks.get(target)!;
+      const grown = index === 0 && request.diskSize !== null ? request.diskSize * 2 ** 30 : undefined;
+      const made = request.linked
+        ? await linkDisk(source, staged, target, grown, policy)
+        : await copyWhole(source, staged, target, grown, policy, signal);
+      refs.push(made);
+      images.set(target, {
+        file: path.join(store.folder(clone.id), path.basename(made.path)),
+        format: made.format,
+      });
+    }
+    faultPoint('clone:disks');
+    signal.throwIfAborted();
+    if (refs.length > 0)
+      await applyIdentity({ disks: refs, policy }, identityRequest(clone, batch.parts, request), {
+        runtimeDir: path.join(paths.runtime, 'exports'),
+        signal,
+      });
+    faultPoint('clone:identity');
+    const source = domainOf(batch.source);
+    await freshNvram(source.get(domainProps.nvramTemplate), source.get(domainProps.nvram), staged, policy);
+    const domain = cloneDomain(source, {
+      name: clone.name,
+      uuid: clone.uuid,
+      genid: clone.genid,
+      macs: clone.macs,
+      disks: images,
+      sourceFolder: batch.source.folder,
+      folder: store.folder(clone.id),
+      origin: { uuid: source.uuid, name: batch.plan.source.name, linked: request.linked },
+      ports: clone.ports,
+      sshUser: request.loginUser,
+      vcpus: request.vcpus,
+      memory: request.memory,
+      tags: request.tags,
+    });
+    await writeAtomic(path.join(staged, domainFile), domain.text);
+    if (batch.parts.includes('host-keys'))
+      await writeAtomic(path.join(staged, 'known_hosts'), pinnedKeys(clone));
+    await writeRecord(staged, {
+      version: 1,
+      writtenAt: deps.now(),
+      machineId: batch.parts.includes('machine-id') ? clone.values.machineId : null,
+      hostname: batch.parts.includes('hostname') ? clone.values.hostname : null,
+      hostKeys: batch.parts.includes('host-keys') ? clone.values.hostKeys.map((key) => key.fingerprint) : [],
+      bootIdThen: null,
+      verification: 'planned',
+      before: null,
+    });
+    faultPoint('clone:written');
+    signal.throwIfAborted();
+    const stored = await store.publish(staged, clone.id);
+    faultPoint('clone:published');
+    return stored;
+  } catch (error) {
+    await store.discard(staged);
+    throw error;
+  }
+}
+
+type Policy = ReturnType<typeof libraryPolicy>;
+
+async function linkDisk(
+  source: DiskRef,
+  staged: string,
+  target: string,
+  size: number | undefined,
+  policy: Policy,
+) {
+  const file = path.join(staged, `${target}.qcow2`);
+  // Relative: staging, guests, templates and bases are neighbours, so the link holds after the rename, and when the
+  // whole library moves.
+  await createOverlay(file, source, policy, { relative: true, size });
+  return { path: file, format: 'qcow2' } as const;
+}
+
+async function copyWhole(
+  source: DiskRef,
+  staged: string,
+  target: string,
+  size: number | undefined,
+  policy: Policy,
+  signal: AbortSignal,
+): Promise<DiskRef> {
+  const chain = await inspectChain(source, policy);
+  const format = chain.length > 1 ? 'qcow2' : source.format;
+  const made: DiskRef = { path: path.join(staged, `${target}.${format}`), format };
+  // A disk without a backing file is copied as it is (shared blocks where the file system can); a chain is flattened.
+  if (chain.length > 1) await convertImage(source, made, policy, { signal });
+  else await copyImage(source.path, made.path, { signal });
+  if (size !== undefined) await growDisk(made, size, policy);
+  return made;
+}
+
+/** The firmware's variables hold boot entries and tokens of the old machine: a clone starts from the template's. */
+async function freshNvram(
+  template: string | null,
+  nvram: string | null,
+  staged: string,
+  policy: Policy,
+): Promise<void> {
+  if (nvram === null || template === null) return;
+  await convertImage(
+    { path: template, format: 'raw' },
+    { path: path.join(staged, path.basename(nvram)), format: nvram.endsWith('.qcow2') ? 'qcow2' : 'raw' },
+    policy,
+  );
+}
+
+function pinnedKeys(clone: PlannedClone): string {
+  return pinHost(
+    '',
+    clone.uuid,
+    clone.values.hostKeys.map((key) => {
+      const [type, base64] = key.publicKey.split(' ');
+      return { type: type!, key: base64! };
+    }),
+  );
+}

@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import { GuesthouseError } from '../../../shared/errors.ts';
+import { type IdentityPart, identityPartIds, identityParts } from '../../../shared/model/identity.ts';
+import { hostnameFrom, isHostname } from '../../../shared/model/names.ts';
+import type { CloneItem, ClonePlan } from '../../../shared/model/template.ts';
+import { type ImagePolicy, inspectChain } from '../disks/index.ts';
+import { type Domain, domainProps, randomMac } from '../domain/index.ts';
+import { choosePort, hostPorts } from '../guests/ports.ts';
+import { assertNameFree, folderName, nameKey, type StoredGuest } from '../guests/store.ts';
+import { previewIdentity } from '../identity/apply.ts';
+import type { HostKeyKind } from '../identity/hostkeys.ts';
+import { type IdentityPlanRequest, plannedIdentity } from '../identity/plan.ts';
+import { type IdentityValues, makeValues } from '../identity/values.ts';
+import { domainOf, type SourceDisk, sourceDisks } from './sources.ts';
+
+/** What a person asked for, parsed by the contract. */
+export interface CloneRequest {
+  readonly names: readonly string[];
+  readonly linked: boolean;
+  readonly vcpus: number | null;
+  readonly memory: number | null;
+  /** GiB */
+  readonly diskSize: number | null;
+  readonly loginUser: string | null;
+  readonly authorizedKeys: readonly string[];
+  readonly parts?: readonly IdentityPart[];
+  readonly hostKeyTypes: readonly HostKeyKind[];
+  readonly tags: readonly string[];
+  readonly start: boolean;
+}
+
+/** One clone as it will be, secrets included. */
+export interface PlannedClone {
+  readonly id: string;
+  readonly name: string;
+  readonly uuid: string;
+  readonly genid: string;
+  readonly macs: ReadonlyMap<string, string>;
+  readonly ports: ReadonlyMap<number, number>;
+  readonly values: IdentityValues;
+  readonly item: CloneItem;
+}
+
+/** A batch that can be run once. */
+export interface ClonePlanSecret {
+  readonly plan: ClonePlan;
+  readonly request: CloneRequest;
+  readonly source: StoredGuest;
+  readonly disks: readonly SourceDisk[];
+  readonly parts: readonly IdentityPart[];
+  readonly clones: readonly PlannedClone[];
+}
+
+export interface PlanSurroundings {
+  readonly policy: ImagePolicy;
+  /** Names of all guests and templates. */
+  readonly takenNames: readonly string[];
+  /** Host ports that definitions name. */
+  readonly takenPorts: Set<number>;
+  readonly folderExists: (id: string) => boolean;
+}
+
+/** Host names of a batch: made from the names, numbered where two would be one. */
+export function hostnamesFor(names: readonly string[]): readonly string[] {
+  const used = new Set<string>();
+  return names.map((name) => {
+    const base = isHostname(name) ? name.toLowerCase() : hostnameFrom(name);
+    let hostname = base;
+    for (let n = 2; used.has(hostname); n++) hostname = `${base.slice(0, 63 - String(n).length - 1)}-${n}`;
+    used.add(hostname);
+    return hostname;
+  });
+}
+
+/**
+ * Decides every value of a batch before anything is made: what the last page shows is what will be. Reads the
+ * source's disk, writes nothing.
+ */
+export async function planClones(
+  source: { readonly kind: 'template' | 'guest'; readonly stored: StoredGuest; readonly name: string },
+  wished: CloneRequest,
+  around: PlanSurroundings,
+): Promise<ClonePlanSecret> {
+  const domain = domainOf(source.stored);
+  const request = { ...wished, loginUser: wished.loginUser ?? domain.metadata.ssh.user };
+  const disks = sourceDisks(source.stored);
+  const seen = new Set<string>();
+  for (const name of request.names) {
+    assertNameFree(name, around.takenNames);
+    if (seen.has(nameKey(name)))
+      throw new GuesthouseError('invalid-input', `${name} would be made twice.`, {
+        todo: 'Give each clone its own name.',
+      });
+    seen.add(nameKey(name));
+  }
+  const chains = await Promise.all(disks.map((disk) => inspectChain(disk, around.policy)));
+  const size = chains[0]?.[0]?.virtualSize ?? 0;
+  if (request.diskSize !== null && request.diskSize * 2 ** 30 < size)
+    throw new GuesthouseError('invalid-input', 'The disk of a clone cannot be smaller than its source.', {
+      why: `The source has ${(size / 2 ** 30).toFixed(1)} GiB.`,
+    });
+  const parts = request.parts ?? identityPartIds.filter((part) => identityParts[part].clone);
+  const hostnames = hostnamesFor(request.names);
+  const clones: PlannedClone[] = [];
+  for (const [index, name] of request.names.entries())
+    clones.push(await planOne(domain, name, hostnames[index]!, request, around));
+
+  const preview =
+    disks.length === 0
+      ? { steps: [], warnings: ['The source has no disk: nothing in it identifies a system.'] }
+      : await previewIdentity({ disks, policy: around.policy }, identityRequest(clones[0]!, parts, request));
+  const warnings = [...preview.warnings];
+  if (domain.count('tpm') > 0)
+    warnings.push(
+      'A clone gets a new, empty TPM: what was sealed in the old one (disk keys) cannot be opened with it.',
+    );
+  return {
+    plan: {
+      planId: randomUUID(),
+      source: { kind: source.kind, id: source.stored.id, name: source.name },
+      linked: request.linked,
+      items: clones.map((clone) => clone.item),
+      changes: preview.steps.map((step) => step.change),
+      notes: notes(source, request, domain),
+      warnings,
+      bytesEach: request.linked
+        ? disks.length * 1_200_000
+        : chains.flat().reduce((sum, image) => sum + image.allocatedSize, 0),
+    },
+    request,
+    source: source.stored,
+    disks,
+    parts,
+    clones,
+  };
+}
+
+async function planOne(
+  domain: Domain,
+  name: string,
+  hostname: string,
+  request: CloneRequest,
+  around: PlanSurroundings,
+): Promise<PlannedClone> {
+  let uuid = randomUUID() as string;
+  while (around.folderExists(folderName(name, uuid))) uuid = randomUUID();
+  const macs = new Map<string, string>();
+  for (const nic of domain.interfaces()) if (nic.mac) macs.set(nic.mac.toLowerCase(), randomMac());
+  const ports = new Map<number, number>();
+  for (const port of new Set(hostPorts(domain))) {
+    const free = await choosePort(around.takenPorts);
+    around.takenPorts.add(free);
+    ports.set(port, free);
+  }
+  const values = await makeValues(hostname, request.hostKeyTypes);
+  const sshPort = domain.metadata.ssh.hostPort;
+  return {
+    id: folderName(name, uuid),
+    name,
+    uuid,
+    genid: randomUUID(),
+    macs,
+    ports,
+    values,
+    item: {
+      name,
+      identity: plannedIdentity(values, uuid, [...macs.values()]),
+      sshPort: sshPort === null ? null : (ports.get(sshPort) ?? null),
+    },
+  };
+}
+
+/** What the identity engine is asked for one clone. */
+export function identityRequest(
+  clone: PlannedClone,
+  parts: readonly IdentityPart[],
+  request: CloneRequest,
+): IdentityPlanRequest {
+  return {
+    mode: 'clone',
+    parts,
+    values: clone.values,
+    macs: clone.macs,
+    authorizedKeys:
+      request.authorizedKeys.length > 0
+        ? { user: request.loginUser ?? 'root', lines: request.authorizedKeys }
+        : undefined,
+  };
+}
+
+function notes(
+  source: { readonly kind: 'template' | 'guest'; readonly name: string },
+  request: CloneRequest,
+  domain: Domain,
+): string[] {
+  const lines: string[] = [];
+  if (!request.linked) lines.push('Full copies: each has its whole disk and needs nothing of its source.');
+  else if (source.kind === 'template')
+    lines.push(
+      "Linked to the template's disk: small now, growing as they change. The template cannot be deleted while they exist.",
+    );
+  else
+    lines.push(
+      `Linked: the disk of ${source.name} becomes a hidden read-only base, and ${source.name} itself goes on in an overlay of it. Nothing changes inside it.`,
+    );
+  if (domain.has(domainProps.nvram))
+    lines.push('Each gets a fresh firmware variable store: boot entries made by hand are not copied.');
+  return lines;
+}

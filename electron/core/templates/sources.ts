@@ -1,0 +1,46 @@
+import * as path from 'node:path';
+import { GuesthouseError } from '../../../shared/errors.ts';
+import type { DiskRef } from '../disks/index.ts';
+import type { Domain } from '../domain/index.ts';
+import { nameOf, type StoredGuest } from '../guests/store.ts';
+
+/** A hard disk of a machine: where it hangs, and its image. */
+export interface SourceDisk extends DiskRef {
+  readonly target: string;
+}
+
+/**
+ * The hard disks of a stored machine in the domain's order, root first; CDs and floppies are left out.
+ * @throws {GuesthouseError} the machine's own problem, or `unsupported` for disks that are no image files
+ */
+export function sourceDisks(stored: StoredGuest): readonly SourceDisk[] {
+  return domainOf(stored)
+    .disks()
+    .filter((disk) => disk.device === 'disk' || disk.device === 'lun')
+    .map((disk) => {
+      const format = disk.format ?? 'raw';
+      if (disk.type !== 'file' || disk.file === null || (format !== 'raw' && format !== 'qcow2'))
+        throw new GuesthouseError(
+          'unsupported',
+          `The disk ${disk.target} of ${nameOf(stored)} cannot be copied.`,
+          {
+            why: `It is a ${disk.type === 'file' ? `${format} image` : disk.type} and not a raw or qcow2 image file.`,
+          },
+        );
+      return { target: disk.target, path: path.resolve(disk.file), format };
+    });
+}
+
+/** The domain, or the reason why there is none as an error. */
+export function domainOf(stored: StoredGuest): Domain {
+  if (stored.domain) return stored.domain;
+  throw new GuesthouseError(
+    stored.problem?.code ?? 'xml-invalid',
+    stored.problem?.message ?? 'It is broken.',
+    {
+      why: stored.problem?.why,
+      todo: stored.problem?.todo,
+      subject: stored.id,
+    },
+  );
+}
