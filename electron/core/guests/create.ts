@@ -1,0 +1,200 @@
+import { randomUUID } from 'node:crypto';
+import * as path from 'node:path';
+import type * as z from 'zod';
+import { GuesthouseError } from '../../../shared/errors.ts';
+import type { createSpec, Started } from '../../../shared/ipc/guests.ts';
+import { hostnameFrom } from '../../../shared/model/names.ts';
+import { type Domain, type DomainProblem, newDomain } from '../domain/index.ts';
+import { applyIdentity } from '../identity/apply.ts';
+import { writeRecord } from '../identity/record.ts';
+import { type IdentityValues, makeValues } from '../identity/values.ts';
+import type { OperationContext } from '../operations/runner.ts';
+import { run } from '../platform/exec.ts';
+import { writeAtomic } from '../platform/fs.ts';
+import { buildStarter, type StarterImage } from '../templates/starter/build.ts';
+import { copyDisk, syncFile } from './copy-disk.ts';
+import { type Lifecycle, type LifecycleDeps, serialLog } from './lifecycle.ts';
+import { libraryPolicy, loadOne } from './loading.ts';
+import { choosePort, hostPorts } from './ports.ts';
+import { assertNameFree, domainFile, folderName } from './store.ts';
+
+export type ParsedCreate = z.output<typeof createSpec>;
+
+/** Machine types by kind, pinned: QEMU keeps them for years, and a guest keeps its hardware. */
+const machines = { hybrid: 'pc-q35-7.2', full: 'pc-i440fx-7.2', paravirtual: 'microvm' } as const;
+
+export interface CreateDeps extends LifecycleDeps {
+  /** Names of guests and templates, to keep them apart. */
+  readonly names: () => Promise<readonly string[]>;
+  /** What of a domain would not run, and what reaches outside the library. */
+  readonly problems: (domain: Domain) => DomainProblem[];
+  readonly onStarterBuilt?: () => void;
+}
+
+/** Makes guests. A guest appears whole, by one rename, or not at all. */
+export class Creator {
+  private readonly pendingNames = new Set<string>();
+  private readonly pendingPorts = new Set<number>();
+
+  constructor(
+    private readonly deps: CreateDeps,
+    private readonly lifecycle: Lifecycle,
+  ) {}
+
+  async create(spec: ParsedCreate): Promise<Started & { id: string }> {
+    assertNameFree(spec.name, [...(await this.deps.names()), ...this.pendingNames]);
+    const uuid = randomUUID();
+    const id = folderName(spec.name, uuid);
+    this.pendingNames.add(spec.name);
+    try {
+      const { operation, result } = this.deps.runner.start(
+        { kind: 'guest.create', title: `Making ${spec.name}`, subject: id, lock: `guest:${id}` },
+        (op) => this.run(id, uuid, spec, op),
+      );
+      result
+        .finally(() => this.pendingNames.delete(spec.name))
+        .then(() => (spec.start ? this.lifecycle.start(id) : undefined))
+        .catch((error) => {
+          if (this.deps.registry.find(id)) this.deps.log.error(`${id} was made but not started`, error);
+        });
+      return { id, operation: operation.id };
+    } catch (error) {
+      this.pendingNames.delete(spec.name);
+      throw error;
+    }
+  }
+
+  private async run(id: string, uuid: string, spec: ParsedCreate, op: OperationContext): Promise<void> {
+    const { store, paths, log } = this.deps;
+    const image = await buildStarter({ id: spec.from.id }, { paths, log }, part(op, 0, 0.8));
+    this.deps.onStarterBuilt?.();
+    if (spec.diskSize !== null && spec.diskSize * 2 ** 30 < image.virtualSize)
+      throw new GuesthouseError('invalid-input', 'The disk cannot be smaller than what it is made from.', {
+        why: `The starter’s disk has ${image.virtualSize / 2 ** 30} GiB.`,
+        todo: 'Choose a larger size.',
+      });
+    const staged = await store.stage(id);
+    let port: number | null = null;
+    try {
+      op.phase('Copying the disk');
+      const disk = path.join(staged, 'disk.qcow2');
+      await copyDisk(image.disk, disk, op, (fraction) => op.progress(0.8 + 0.12 * fraction));
+      if (spec.diskSize !== null)
+        await run(['qemu-img', 'resize', '-q', '-f', 'qcow2', disk, `${spec.diskSize}G`], {
+          signal: op.signal,
+        });
+      op.phase('Giving it an identity');
+      op.progress(0.93);
+      const values = await makeValues(hostnameFrom(spec.name), ['ed25519', 'ecdsa']);
+      await this.writeIdentity(disk, image, spec, values, op);
+      op.check();
+      op.phase('Writing its definition');
+      op.progress(0.98);
+      port = await choosePort(this.claimedPorts());
+      this.pendingPorts.add(port);
+      const domain = domainFor(store.folder(id), uuid, spec, image, port);
+      await writeAtomic(path.join(staged, domainFile), domain.text);
+      await writeAtomic(path.join(staged, 'known_hosts'), knownHosts(uuid, values));
+      await writeRecord(staged, {
+        version: 1,
+        writtenAt: this.deps.clock.now(),
+        machineId: values.machineId,
+        hostname: values.hostname,
+        hostKeys: values.hostKeys.map((key) => key.fingerprint),
+        bootIdThen: null,
+        verification: 'planned',
+        before: null,
+      });
+      await syncFile(disk);
+      op.check();
+      await loadOne(this.deps, await store.publish(staged, id));
+    } catch (error) {
+      await store.discard(staged);
+      throw error;
+    } finally {
+      if (port !== null) this.pendingPorts.delete(port);
+    }
+  }
+
+  /** Ports claimed by any guest's definition or by one being made. */
+  private claimedPorts(): Set<number> {
+    const claimed = new Set(this.pendingPorts);
+    for (const { stored } of this.deps.registry.all())
+      if (stored.domain) for (const port of hostPorts(stored.domain)) claimed.add(port);
+    return claimed;
+  }
+
+  private async writeIdentity(
+    disk: string,
+    image: StarterImage,
+    spec: ParsedCreate,
+    values: IdentityValues,
+    op: OperationContext,
+  ): Promise<void> {
+    const { paths } = this.deps;
+    await applyIdentity(
+      { disks: [{ path: disk, format: 'qcow2' }], policy: libraryPolicy(paths) },
+      {
+        mode: 'clone',
+        parts: ['machine-id', 'host-keys', 'hostname', 'random-seed', 'cloud-init'],
+        values,
+        authorizedKeys: { user: image.user, lines: spec.authorizedKeys },
+      },
+      { runtimeDir: path.join(paths.runtime, 'exports'), signal: op.signal },
+    );
+  }
+}
+
+function domainFor(
+  folder: string,
+  uuid: string,
+  spec: ParsedCreate,
+  image: StarterImage,
+  port: number,
+): Domain {
+  // Emulated disks and cards need the full kernel, which its own boot loader finds.
+  const direct = spec.kind !== 'full';
+  return newDomain({
+    name: spec.name,
+    uuid,
+    kind: spec.kind,
+    machine: machines[spec.kind],
+    memoryMiB: spec.memory,
+    vcpus: spec.vcpus,
+    disks: [{ file: path.join(folder, 'disk.qcow2'), format: 'qcow2', backing: [] }],
+    serialLog: serialLog(folder),
+    starter: image.id,
+    sshUser: image.user,
+    sshHostPort: port,
+    tags: spec.tags,
+    ...(direct
+      ? {
+          bootFromDisk: 'vda',
+          kernel: {
+            kernel: path.join(folder, 'boot', 'vmlinuz'),
+            initrd: path.join(folder, 'boot', 'initrd'),
+            cmdline: image.kernelCmdline,
+          },
+        }
+      : {}),
+  });
+}
+
+/** The guest's keys under its UUID, which ssh is told as HostKeyAlias: known before the first connection. */
+function knownHosts(uuid: string, values: IdentityValues): string {
+  return values.hostKeys
+    .map((key) => `${uuid} ${key.publicKey.trim().split(' ').slice(0, 2).join(' ')}\n`)
+    .join('');
+}
+
+/** The part of an operation from `from` to `to`, as an operation of its own. */
+function part(op: OperationContext, from: number, to: number): OperationContext {
+  return {
+    id: op.id,
+    signal: op.signal,
+    phase: (text) => op.phase(text),
+    progress: (fraction) => op.progress(fraction === null ? null : from + (to - from) * fraction),
+    check: () => op.check(),
+    undo: (how) => op.undo(how),
+  };
+}

@@ -1,0 +1,146 @@
+import type { GuestDetail } from '../../../shared/ipc/guests.ts';
+import type { Guest } from '../../../shared/model/guest.ts';
+import type { Settings } from '../../../shared/model/settings.ts';
+import type { Announce, Handlers } from '../api.ts';
+import { domainProblems, insideFolders } from '../domain/index.ts';
+import type { OperationRunner } from '../operations/runner.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { LibraryPaths } from '../platform/paths.ts';
+import type { Accelerators } from '../qemu/accelerators.ts';
+import { tailLog } from '../qemu/log-file.ts';
+import { type RunFiles, runFiles } from '../qemu/run-files.ts';
+import { logFile } from './crash.ts';
+import { type CreateDeps, Creator } from './create.ts';
+import { Edits } from './edits.ts';
+import { Lifecycle, serialLog } from './lifecycle.ts';
+import { loadAll } from './loading.ts';
+import { Monitor } from './monitor.ts';
+import { type Entry, Registry } from './registry.ts';
+import { Stats } from './stats.ts';
+import { GuestStore, nameOf } from './store.ts';
+import { isLive } from './transitions.ts';
+import { waitForSsh } from './wait-ssh.ts';
+
+export interface GuestsDeps {
+  readonly paths: LibraryPaths;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly runner: OperationRunner;
+  readonly accelerators: Accelerators;
+  readonly settings: () => Settings;
+  readonly announce: Announce;
+  /** True while somebody listens to events. */
+  readonly watched: () => boolean;
+  /** QEMU's program; default `qemu-system-x86_64` on the search path. */
+  readonly qemu?: string;
+  /** Called when a starter was made on the way. */
+  readonly onStarterBuilt?: () => void;
+}
+
+type GuestCall = Extract<keyof Handlers, `guests.${string}`>;
+
+/** The guests of the library: their folders, their QEMUs, and the calls about them. */
+export function createGuests(deps: GuestsDeps) {
+  const { paths, clock, log } = deps;
+  const registry = new Registry(clock, deps.announce);
+  const monitor = new Monitor(registry, clock, log);
+  const store = new GuestStore(paths.guests, paths.staging);
+  const templates = new GuestStore(paths.templates, paths.staging);
+  const all: CreateDeps = {
+    ...deps,
+    registry,
+    monitor,
+    store,
+    names: async () => [
+      ...registry.all().map((e) => nameOf(e.stored)),
+      ...(await templates.list()).map(nameOf),
+    ],
+    problems: (domain) => domainProblems(domain, insideFolders(paths.data)),
+  };
+  const lifecycle = new Lifecycle(all);
+  const edits = new Edits(all, lifecycle);
+  const creator = new Creator(all, lifecycle);
+  const stats = new Stats(registry, clock, deps.announce, deps.watched);
+
+  const commandLine = (entry: Entry): GuestDetail['commandLine'] => lifecycle.commandLine(entry);
+
+  const handlers: Handlers<GuestCall> = {
+    'guests.detail': ({ id }) => edits.detail(id, commandLine),
+    'guests.create': (spec) => creator.create(spec),
+    'guests.start': ({ id }) => lifecycle.start(id),
+    'guests.shutdown': ({ id, deadline }) => lifecycle.shutdown(id, deadline),
+    'guests.reboot': ({ id }) => lifecycle.reboot(id),
+    'guests.reset': ({ id }) => lifecycle.reset(id),
+    'guests.pause': ({ id }) => lifecycle.pause(id),
+    'guests.resume': ({ id }) => lifecycle.resume(id),
+    'guests.forceOff': ({ id }) => lifecycle.forceOff(id),
+    'guests.save': ({ id }) => lifecycle.save(id),
+    'guests.discardSaved': ({ id }) => lifecycle.discardSaved(id),
+    'guests.rename': ({ id, name }) => edits.rename(id, name),
+    'guests.setAutostart': ({ id, autostart }) => edits.setAutostart(id, autostart),
+    'guests.setLabels': ({ id, ...labels }) => edits.setLabels(id, labels),
+    'guests.deletePlan': ({ id }) => edits.deletePlan(id),
+    'guests.delete': ({ id }) => edits.delete(id),
+    'guests.log': async ({ id, lines }) => tailLog(logFile(registry.get(id).stored.folder), lines),
+    'guests.waitSsh': async ({ id: ref, timeout }) => {
+      const { id, stored } = registry.get(ref);
+      const target = lifecycle.sshTarget(id);
+      const { operation, result } = deps.runner.start(
+        { kind: 'guest.wait-ssh', title: `Waiting for ${nameOf(stored)}`, subject: id },
+        (op) => waitForSsh(target, timeout, () => isLive(registry.find(id)?.state ?? 'off'), clock, op),
+      );
+      result.catch(() => {});
+      return { operation: operation.id };
+    },
+  };
+
+  return {
+    handlers,
+    registry,
+    lifecycle,
+    store,
+    snapshot: (): readonly Guest[] => registry.rows(),
+
+    /** Where a guest's sockets are, running or not, and the file with its serial history. */
+    runtime(
+      ref: string,
+    ): RunFiles & { readonly id: string; readonly name: string; readonly serialLog: string } {
+      const { id, stored } = registry.get(ref);
+      return {
+        ...runFiles(paths.runtime, id),
+        id,
+        name: nameOf(stored),
+        serialLog: serialLog(stored.folder),
+      };
+    },
+
+    /** Reads the library and adopts what runs. */
+    async load(): Promise<void> {
+      await store.emptyStaging();
+      await loadAll(all);
+    },
+
+    /** After loading: the timer, and the guests that start with the app. */
+    start(): void {
+      stats.start();
+      const wanted = registry
+        .all()
+        .filter(
+          ({ stored, state }) => stored.domain?.metadata.autostart && !isLive(state) && state !== 'broken',
+        );
+      void (async () => {
+        for (const { id } of wanted)
+          await lifecycle.start(id).catch((error) => log.error(`${id} was not started with the app`, error));
+      })();
+    },
+
+    /** Lets go; the guests run on. */
+    close(): void {
+      stats.stop();
+      monitor.close();
+    },
+  };
+}
+
+export type Guests = ReturnType<typeof createGuests>;

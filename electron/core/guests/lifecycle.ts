@@ -1,0 +1,423 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { fromWire, GuesthouseError, isCancelled } from '../../../shared/errors.ts';
+import type { Started } from '../../../shared/ipc/guests.ts';
+import type { Settings } from '../../../shared/model/settings.ts';
+import { type DiskRef, openGuestDisk } from '../disks/index.ts';
+import { Domain, domainProps } from '../domain/index.ts';
+import type { OperationContext, OperationRunner } from '../operations/runner.ts';
+import type { Accelerators } from '../qemu/accelerators.ts';
+import { findProgram } from '../qemu/accelerators.ts';
+import { type QemuRun, qemuArgv } from '../qemu/argv.ts';
+import { rotateLog } from '../qemu/log-file.ts';
+import { endQemu, launchQemu, type QemuProcess } from '../qemu/process.ts';
+import { runFiles } from '../qemu/run-files.ts';
+import { forgetCrash, logFile } from './crash.ts';
+import { type LoadingDeps, libraryPolicy, refresh } from './loading.ts';
+import type { Entry } from './registry.ts';
+import { readSaved, removeSaved, restoreMemory, type SavedInfo, savedFiles, saveMemory } from './saved.ts';
+import { nameOf } from './store.ts';
+import { decide, follow, isLive, type Request } from './transitions.ts';
+
+export interface LifecycleDeps extends LoadingDeps {
+  readonly runner: OperationRunner;
+  readonly accelerators: Accelerators;
+  readonly settings: () => Settings;
+  readonly qemu?: string;
+}
+
+export const serialLog = (folder: string) => path.join(folder, 'serial.log');
+/** Bytes of serial history kept over starts: one file of this size and the one before. */
+const serialLogMax = 4 << 20;
+/** A powerdown is a button: pressed before the guest listens it is lost, so it is pressed again. Milliseconds. */
+const pressAgainAfter = 10_000;
+
+/** What a person does with a guest, driven through QEMU. Every method checks the state first and says why not. */
+export class Lifecycle {
+  constructor(private readonly deps: LifecycleDeps) {}
+
+  async start(ref: string): Promise<Started> {
+    const { id } = this.deps.registry.get(ref);
+    const entry = await refresh(this.deps, id);
+    if (entry.state === 'broken') throw broken(entry);
+    const { job } = this.allow(entry, 'start');
+    const name = nameOf(entry.stored);
+    const { operation, result } = this.deps.runner.start(
+      {
+        kind: job === 'restore' ? 'guest.restore' : 'guest.start',
+        title: `${job === 'restore' ? 'Resuming' : 'Starting'} ${name}`,
+        subject: id,
+        lock: lockOf(id),
+      },
+      (op) => this.runStart(id, op),
+    );
+    result.catch(() => {});
+    return { operation: operation.id };
+  }
+
+  async shutdown(ref: string, deadline?: number): Promise<Started> {
+    const entry = this.deps.registry.get(ref);
+    this.allow(entry, 'shutdown');
+    return this.background('guest.shutdown', 'Shutting down', entry, (op) =>
+      this.runShutdown(entry.id, op, deadline),
+    );
+  }
+
+  /** ACPI knows no reboot: the system is shut down and started again, which also takes up changes of the XML. */
+  async reboot(ref: string): Promise<Started> {
+    const entry = this.deps.registry.get(ref);
+    this.allow(entry, 'reboot');
+    return this.background('guest.reboot', 'Rebooting', entry, async (op) => {
+      await this.runShutdown(entry.id, op);
+      await refresh(this.deps, entry.id);
+      await this.runStart(entry.id, op);
+    });
+  }
+
+  async save(ref: string): Promise<Started> {
+    const entry = this.deps.registry.get(ref);
+    this.allow(entry, 'save');
+    return this.background('guest.save', 'Saving', entry, (op) => this.runSave(entry.id, op));
+  }
+
+  /** Where the guest's SSH server is reached. @throws `unsupported` when no port leads there */
+  sshTarget(id: string): { address: string; port: number } {
+    const { ssh, name } = this.deps.registry.row(id);
+    if (ssh) return ssh;
+    throw new GuesthouseError('unsupported', `No port of this computer leads to ${name}’s SSH server.`, {
+      todo: 'Add a forward to its port 22.',
+      subject: id,
+    });
+  }
+
+  /** The command line it would start with, for people; null when it cannot start. */
+  commandLine(entry: Entry): readonly string[] | null {
+    const domain = entry.stored.domain;
+    if (!domain) return null;
+    try {
+      const boot = path.join(entry.stored.folder, 'boot');
+      const { argv } = qemuArgv(domain, {
+        ...runFiles(this.deps.paths.runtime, entry.id),
+        serialLog: serialLog(entry.stored.folder),
+        accelerator: entry.process?.record.accelerator ?? 'kvm',
+        ...(domain.metadata.bootFromDisk
+          ? { kernel: { kernel: path.join(boot, 'vmlinuz'), initrd: path.join(boot, 'initrd') } }
+          : {}),
+      });
+      return ['qemu-system-x86_64', ...argv];
+    } catch {
+      return null; // what is wrong stands among the problems
+    }
+  }
+
+  reset(ref: string): Promise<void> {
+    return this.command(ref, 'reset');
+  }
+
+  pause(ref: string): Promise<void> {
+    return this.command(ref, 'pause');
+  }
+
+  resume(ref: string): Promise<void> {
+    return this.command(ref, 'resume');
+  }
+
+  /** Pulls the plug. Resolves when QEMU is gone. */
+  async forceOff(ref: string): Promise<void> {
+    const entry = this.deps.registry.get(ref);
+    this.allow(entry, 'force-off');
+    const process = this.processOf(entry);
+    this.deps.monitor.expectEnd(entry.id, 'forced');
+    await endQemu(process);
+    await this.deps.registry.waitFor(entry.id, (now) => !now || !isLive(now.state));
+  }
+
+  async discardSaved(ref: string): Promise<void> {
+    const entry = this.deps.registry.get(ref);
+    this.allow(entry, 'discard-saved');
+    await removeSaved(entry.stored.folder);
+    await refresh(this.deps, entry.id);
+  }
+
+  /** Throws what a person can read when the state does not allow it. */
+  allow(entry: Entry, request: Request) {
+    const decision = decide(entry.state, request);
+    if (decision.ok) return decision;
+    throw new GuesthouseError(
+      'wrong-state',
+      `${nameOf(entry.stored)}: ${wish[request]} is not possible now.`,
+      {
+        why: decision.why,
+        todo: decision.todo ?? undefined,
+        subject: entry.id,
+      },
+    );
+  }
+
+  private background(
+    kind: string,
+    verb: string,
+    entry: Entry,
+    job: (op: OperationContext) => Promise<void>,
+  ): Started {
+    const spec = {
+      kind,
+      title: `${verb} ${nameOf(entry.stored)}`,
+      subject: entry.id,
+      lock: lockOf(entry.id),
+    };
+    const { operation, result } = this.deps.runner.start(spec, job);
+    result.catch(() => {});
+    return { operation: operation.id };
+  }
+
+  private processOf(entry: Entry): QemuProcess {
+    if (!entry.process) throw new GuesthouseError('wrong-state', 'The guest does not run.');
+    return entry.process;
+  }
+
+  private async command(ref: string, request: 'reset' | 'pause' | 'resume'): Promise<void> {
+    const entry = this.deps.registry.get(ref);
+    const { effects } = this.allow(entry, request);
+    const { qmp } = this.processOf(entry);
+    for (const effect of effects) await qmp.execute(effect);
+    await this.deps.monitor.sync(entry.id);
+  }
+
+  private async runStart(id: string, op: OperationContext): Promise<void> {
+    const { registry, monitor } = this.deps;
+    const entry = registry.get(id);
+    const { job } = this.allow(entry, 'start');
+    const { folder } = entry.stored;
+    const saved = job === 'restore' ? await readSaved(folder) : null;
+    registry.update(id, {
+      state: follow(entry.state, { type: 'began', job: saved ? 'restore' : 'start' }),
+      notes: [],
+    });
+    let process: QemuProcess | null = null;
+    try {
+      process = await this.launch(entry, saved, op);
+      if (saved) {
+        op.phase('Reading the memory');
+        await restoreMemory(process, folder, saved, this.deps.clock, op).catch((error) =>
+          this.explainRestore(error, process!),
+        );
+        // From here on the disks may change, and the file must not be resumed from again.
+        await removeSaved(folder);
+        if (!saved.paused) await process.qmp.execute('cont');
+      }
+      await forgetCrash(folder);
+      const runningText = await fs.readFile(process.files.xml, 'utf8');
+      monitor.attach(id, process, {
+        state: saved?.paused ? 'paused' : 'running',
+        crash: null,
+        runningText,
+        notes: process.record.notes,
+      });
+      await monitor.sync(id);
+    } catch (error) {
+      if (process) {
+        await endQemu(process).catch(() => {});
+        process.qmp.close();
+      }
+      const still = (await readSaved(folder)) !== null;
+      const now = registry.find(id);
+      if (now)
+        registry.update(id, {
+          state: follow(now.state, { type: 'start-failed', saved: still }),
+          process: null,
+        });
+      await refresh(this.deps, id).catch(() => {});
+      throw error;
+    }
+  }
+
+  private explainRestore(error: unknown, process: QemuProcess): never {
+    if (isCancelled(error) || process.qmp.open) throw error;
+    throw new GuesthouseError('qemu-failed', 'The saved memory could not be resumed.', {
+      why: 'QEMU refused it: mostly because QEMU or the guest’s hardware is another than when it was saved.',
+      todo: 'Discard the saved memory and start the guest afresh; its disk is whole.',
+      cause: error,
+    });
+  }
+
+  private async launch(entry: Entry, saved: SavedInfo | null, op: OperationContext): Promise<QemuProcess> {
+    const { paths, clock } = this.deps;
+    const { id, stored } = entry;
+    const xml = saved ? await fs.readFile(savedFiles(stored.folder).xml, 'utf8') : stored.text;
+    const domain = saved ? Domain.parse(xml) : stored.domain!;
+    this.refuseTwin(entry, domain);
+    op.phase('Finding out what the processor can do');
+    const { chosen } = await this.deps.accelerators.report();
+    const accelerator = saved?.accelerator ?? (domain.get(domainProps.type) === 'qemu' ? 'tcg' : chosen);
+    if (saved?.accelerator === 'kvm' && chosen !== 'kvm')
+      throw new GuesthouseError(
+        'accelerator-unusable',
+        'The saved memory needs KVM, which cannot be used now.',
+        {
+          todo: 'Make KVM work again (see the Host page), or discard the saved memory.',
+        },
+      );
+    op.check();
+    const files = runFiles(paths.runtime, id);
+    const run: QemuRun = {
+      ...files,
+      serialLog: serialLog(stored.folder),
+      accelerator,
+      ...(saved ? { incoming: 'defer', paused: true } : {}),
+      ...(await this.kernelFor(entry, domain, saved !== null, op)),
+    };
+    const { argv, notes } = qemuArgv(domain, run);
+    const program = (await findProgram(this.deps.qemu ?? 'qemu-system-x86_64')) ?? 'qemu-system-x86_64';
+    await rotateLog(run.serialLog, serialLogMax);
+    op.phase('Starting QEMU');
+    return launchQemu({
+      files,
+      argv: [program, ...argv],
+      xml,
+      logFile: logFile(stored.folder),
+      images: domain.disks().flatMap((disk) => (disk.file && disk.type === 'file' ? [disk.file] : [])),
+      accelerator,
+      notes,
+      clock,
+      signal: op.signal,
+    });
+  }
+
+  /** Two guests with one UUID would fight over addresses and licences, and cannot be told apart by QMP. */
+  private refuseTwin(entry: Entry, domain: Domain) {
+    const twin = this.deps.registry
+      .all()
+      .find(
+        (other) => other.id !== entry.id && isLive(other.state) && other.stored.domain?.uuid === domain.uuid,
+      );
+    if (twin && domain.uuid)
+      throw new GuesthouseError('wrong-state', 'A guest with the same UUID is running.', {
+        why: `${nameOf(twin.stored)} has UUID ${domain.uuid} too: one of them is a copy of the other’s folder.`,
+        todo: 'Shut that one down, or give this guest an identity of its own.',
+      });
+  }
+
+  /** Kernel and initrd, read anew from the root disk so that an update inside the guest is taken up. */
+  private async kernelFor(
+    entry: Entry,
+    domain: Domain,
+    keep: boolean,
+    op: OperationContext,
+  ): Promise<Pick<QemuRun, 'kernel'>> {
+    const { bootFromDisk } = domain.metadata;
+    if (!bootFromDisk) return {};
+    const dir = path.join(entry.stored.folder, 'boot');
+    const known = { kernel: path.join(dir, 'vmlinuz'), initrd: path.join(dir, 'initrd') };
+    if (keep) return { kernel: known };
+    op.phase('Reading the kernel from the disk');
+    const disks = domain.disks();
+    const disk = disks.find((d) => d.target === bootFromDisk.disk) ?? disks.find((d) => d.device === 'disk');
+    if (!disk?.file)
+      throw new GuesthouseError('disk-missing', 'The guest has no disk to read its kernel from.', {
+        todo: 'Add its disk again, or take <gh:boot-from-disk> out of its XML.',
+      });
+    const image: DiskRef = { path: disk.file, format: disk.format === 'qcow2' ? 'qcow2' : 'raw' };
+    const root = await openGuestDisk(image, libraryPolicy(this.deps.paths));
+    try {
+      const found = await root.extractKernel(dir);
+      return { kernel: { kernel: found.kernel, initrd: found.initrd ?? undefined } };
+    } finally {
+      await root.close();
+    }
+  }
+
+  private async runShutdown(id: string, op: OperationContext, deadline?: number): Promise<void> {
+    const { registry, clock, settings } = this.deps;
+    const entry = registry.get(id);
+    this.allow(entry, 'shutdown');
+    const { qmp } = this.processOf(entry);
+    const seconds = deadline ?? settings().shutdownDeadline;
+    const until = clock.now() + seconds * 1000;
+    registry.update(id, { state: follow(entry.state, { type: 'began', job: 'shutdown' }) });
+    op.phase('Waiting for the system inside');
+    const back = () => {
+      const now = registry.find(id);
+      if (now) registry.update(id, { state: follow(now.state, { type: 'deadline' }) });
+    };
+    try {
+      for (;;) {
+        await qmp.execute('system_powerdown').catch((error) => {
+          if (!(error instanceof GuesthouseError) || error.code !== 'qmp-closed') throw error;
+        });
+        const left = until - clock.now();
+        const over = await registry
+          .waitFor(id, (now) => !now || !isLive(now.state), {
+            timeoutMs: Math.max(0, Math.min(left, pressAgainAfter)),
+            signal: op.signal,
+          })
+          .then(() => true)
+          .catch((error: GuesthouseError) => {
+            if (error.code === 'timeout') return false;
+            throw error;
+          });
+        if (over) break;
+        if (clock.now() >= until)
+          throw new GuesthouseError('timeout', `${nameOf(entry.stored)} did not shut down in ${seconds} s.`, {
+            why: 'The system inside was asked by ACPI and is still running: it may be busy, or not listen.',
+            todo: 'Wait a little longer, or force it off.',
+            subject: id,
+          });
+      }
+    } catch (error) {
+      back();
+      throw error;
+    }
+    const end = registry.find(id);
+    if (end?.state === 'crashed')
+      throw new GuesthouseError('qemu-failed', 'QEMU ended before the system inside had shut down.', {
+        detail: end.crash?.logTail,
+        subject: id,
+      });
+  }
+
+  private async runSave(id: string, op: OperationContext): Promise<void> {
+    const { registry, monitor } = this.deps;
+    const entry = registry.get(id);
+    this.allow(entry, 'save');
+    const process = this.processOf(entry);
+    const { status } = await process.qmp.execute<{ status: string }>('query-status');
+    registry.update(id, { state: follow(entry.state, { type: 'began', job: 'save' }) });
+    op.phase('Writing the memory');
+    try {
+      await saveMemory(process, entry.stored.folder, status === 'running', this.deps.clock, op);
+    } catch (error) {
+      const now = registry.find(id);
+      if (now?.state === 'saving') {
+        registry.update(id, { state: 'running' });
+        await monitor.sync(id);
+      }
+      throw error;
+    }
+    monitor.expectEnd(id, 'saved');
+    await endQemu(process);
+    await registry.waitFor(id, (now) => !now || !isLive(now.state));
+  }
+}
+
+const wish: Record<Request, string> = {
+  start: 'starting',
+  shutdown: 'shutting down',
+  reboot: 'rebooting',
+  reset: 'resetting',
+  pause: 'pausing',
+  resume: 'resuming',
+  'force-off': 'forcing it off',
+  save: 'saving',
+  'discard-saved': 'discarding saved memory',
+  delete: 'deleting',
+};
+
+export const lockOf = (id: string) => `guest:${id}`;
+
+function broken(entry: Entry): GuesthouseError {
+  const problem = entry.stored.problem ?? entry.diskProblem;
+  return problem
+    ? fromWire({ ...problem, subject: entry.id })
+    : new GuesthouseError('wrong-state', 'Its files cannot be read.', { subject: entry.id });
+}

@@ -1,0 +1,52 @@
+import * as fs from 'node:fs/promises';
+import * as os from 'node:os';
+import type { HostReport } from '../../../shared/model/host.ts';
+import { readTextIfAny } from '../platform/fs.ts';
+import type { HostDeps } from './index.ts';
+import { findPrograms } from './programs.ts';
+import {
+  diskVerdict,
+  kvmVerdict,
+  memoryVerdict,
+  parseCpuInfo,
+  processorVerdict,
+  programsVerdict,
+  qemuVerdict,
+} from './verdicts.ts';
+
+/** What this computer can do for guests. @param refresh tries the accelerator anew */
+export async function hostReport(deps: HostDeps, refresh: boolean): Promise<HostReport> {
+  const [cpuText, memoryText, room, programs, accelerator] = await Promise.all([
+    readTextIfAny('/proc/cpuinfo'),
+    readTextIfAny('/proc/meminfo'),
+    fs.statfs(deps.paths.data),
+    findPrograms(),
+    deps.accelerators.report(refresh),
+  ]);
+  const { hypervisor, ...cpu } = parseCpuInfo(cpuText ?? '');
+  const kib = (name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(memoryText ?? '')?.[1] ?? Number.NaN) * 1024;
+  const memory = { total: kib('MemTotal') || os.totalmem(), available: kib('MemAvailable') || os.freemem() };
+  const disk = {
+    path: deps.paths.data,
+    total: room.blocks * room.bsize,
+    free: room.bavail * room.bsize,
+  };
+  const version = programs.find((program) => program.name === 'qemu-system-x86_64')?.version ?? null;
+  return {
+    cpu,
+    memory,
+    disk,
+    qemu: { version },
+    accelerator,
+    verdicts: [
+      processorVerdict({ ...cpu, hypervisor }),
+      kvmVerdict(accelerator, os.userInfo().username),
+      qemuVerdict(version),
+      memoryVerdict(memory),
+      diskVerdict(disk),
+      programsVerdict(programs),
+    ],
+    programs,
+  };
+}

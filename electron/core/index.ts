@@ -1,0 +1,179 @@
+import { GuesthouseError } from '../../shared/errors.ts';
+import type { CallName } from '../../shared/ipc/channels.ts';
+import { type CallInput, type CallOutput, contract } from '../../shared/ipc/contract.ts';
+import type { CoreEvent, EventEnvelope, Snapshot } from '../../shared/ipc/events.ts';
+import type { CallContext, Core, Handlers, PortLike } from './api.ts';
+import { createGuests } from './guests/index.ts';
+import { createHost } from './host/index.ts';
+import { OperationRunner } from './operations/runner.ts';
+import { type Clock, systemClock } from './platform/clock.ts';
+import type { Log } from './platform/log.ts';
+import { ensureLibrary, type LibraryPaths } from './platform/paths.ts';
+import { createAccelerators } from './qemu/accelerators.ts';
+import { createSettings } from './settings.ts';
+import { createStarters } from './templates/starters.ts';
+import type { ForkTerminalHost } from './terminals/host-process.ts';
+
+export type { Core, PortLike } from './api.ts';
+export { type AcquireOptions, acquireCore, type SharedCore } from './owner/acquire.ts';
+export { writeAtomic } from './platform/fs.ts';
+export type { Log } from './platform/log.ts';
+export { type LibraryPaths, libraryPaths } from './platform/paths.ts';
+export { type ForkTerminalHost, forkWithNode } from './terminals/host-process.ts';
+
+export interface CoreDeps {
+  readonly paths: LibraryPaths;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly version: string;
+  readonly forkTerminalHost: ForkTerminalHost;
+  /** QEMU's program, for tests of what happens without it. */
+  readonly qemu?: string;
+}
+
+/** What a resource gives to the whole; nothing but handlers is needed. */
+interface CoreModule {
+  readonly handlers: Partial<Handlers>;
+  readonly snapshot?: () => Partial<Snapshot>;
+  /** Called once the library is read. */
+  readonly start?: () => void;
+  readonly openPort?: (kind: 'terminal' | 'screen', id: string, port: PortLike) => Promise<boolean>;
+  readonly close?: () => void | Promise<void>;
+}
+
+/**
+ * The one door to core: reads the library, adopts the guests that run, and answers the calls of the contract. Only the
+ * owner of the library may have one (owner/acquire.ts).
+ */
+export async function createCore(deps: CoreDeps): Promise<Core> {
+  const { paths, log, version } = deps;
+  const clock = deps.clock ?? systemClock;
+  ensureLibrary(paths);
+
+  let revision = 0;
+  const listeners = new Set<(envelope: EventEnvelope) => void>();
+  const announce = (event: CoreEvent) => {
+    const envelope = { revision: ++revision, event };
+    for (const listener of [...listeners]) {
+      try {
+        listener(envelope);
+      } catch (error) {
+        log.error('a listener to events failed', error);
+      }
+    }
+  };
+
+  const runner = new OperationRunner(clock, (operation) => announce({ type: 'operation', operation }));
+  const accelerators = createAccelerators({ cache: paths.cache, clock, log, qemu: deps.qemu });
+  const settings = await createSettings({ config: paths.config, log, announce });
+  const starters = await createStarters({ paths, log, runner, announce });
+  const guests = createGuests({
+    paths,
+    log,
+    clock,
+    runner,
+    accelerators,
+    settings: settings.get,
+    announce,
+    watched: () => listeners.size > 0,
+    qemu: deps.qemu,
+    onStarterBuilt: () => void starters.refresh(),
+  });
+  const host = createHost({ paths, accelerators, qemu: deps.qemu });
+  await guests.load();
+
+  const modules: readonly CoreModule[] = [
+    { handlers: settings.handlers, snapshot: () => ({ settings: settings.get() }) },
+    { handlers: starters.handlers, snapshot: () => ({ starters: starters.snapshot() }) },
+    {
+      handlers: guests.handlers,
+      snapshot: () => ({ guests: guests.snapshot() }),
+      start: () => guests.start(),
+      close: () => guests.close(),
+    },
+    { handlers: host.handlers },
+    {
+      handlers: {
+        'operations.cancel': ({ id }) => runner.cancel(id),
+        'operations.undo': ({ id }) => runner.undo(id),
+        'core.snapshot': async () => snapshot(),
+      } satisfies Partial<Handlers>,
+      snapshot: () => ({ operations: runner.list() }),
+    },
+  ];
+
+  const handlers = new Map<string, (input: never, context: CallContext) => Promise<unknown>>();
+  for (const { handlers: own } of modules)
+    for (const [name, handler] of Object.entries(own)) {
+      if (handlers.has(name)) throw new Error(`${name} has two handlers`);
+      handlers.set(name, handler as (input: never, context: CallContext) => Promise<unknown>);
+    }
+
+  function snapshot(): Snapshot {
+    const whole: Snapshot = {
+      revision,
+      version,
+      guests: [],
+      starters: [],
+      operations: [],
+      terminals: [],
+      settings: settings.get(),
+    };
+    for (const { snapshot: part } of modules) Object.assign(whole, part?.());
+    return whole;
+  }
+
+  let closing: Promise<void> | null = null;
+  async function close(): Promise<void> {
+    await runner.close();
+    for (const module of [...modules].reverse())
+      await Promise.resolve(module.close?.()).catch((error) => log.error('closing', error));
+    listeners.clear();
+  }
+
+  for (const module of modules) module.start?.();
+  // Tried in the background, so that no start of a guest waits for it.
+  accelerators.report().catch((error) => log.error('the accelerator could not be tried', error));
+
+  return {
+    async call<N extends CallName>(
+      name: N,
+      input: CallInput<N>,
+      context?: CallContext,
+    ): Promise<CallOutput<N>> {
+      if (closing) throw new GuesthouseError('not-owner', 'Guesthouse is closing.');
+      const spec = Object.hasOwn(contract, name) ? contract[name] : undefined;
+      const handler = handlers.get(name);
+      if (!spec || !handler)
+        throw new GuesthouseError('unsupported', 'This version of Guesthouse cannot do that.', {
+          why: `It does not know the call ${String(name).slice(0, 100)}.`,
+        });
+      const parsed = spec.input.safeParse(input);
+      if (!parsed.success)
+        throw new GuesthouseError(
+          'invalid-input',
+          parsed.error.issues[0]?.message ?? 'That cannot be used.',
+          {
+            why: parsed.error.issues
+              .map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`)
+              .join('; ')
+              .slice(0, 1000),
+          },
+        );
+      const signal = context?.signal ?? new AbortController().signal;
+      return (await handler(parsed.data as never, { signal })) as CallOutput<N>;
+    },
+    onEvent(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    async openPort(kind, id, port) {
+      for (const module of modules) if (await module.openPort?.(kind, id, port)) return;
+      throw new GuesthouseError('not-found', `There is no ${kind} ${id}.`);
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
