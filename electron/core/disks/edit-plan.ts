@@ -336,6 +336,15 @@ export class EditPlan {
       const model = await this.guest.resolveIfAny(options.xattrsFrom, false);
       if (model) all = await model.mount.fs.xattrs(model.inode);
     }
+    for (const [name, value] of all)
+      if (value.length > fs.blockSize)
+        throw new GuesthouseError(
+          'unsupported',
+          'A file with a large extended attribute cannot be replaced.',
+          {
+            why: `${JSON.stringify(name)} has ${value.length} bytes and would be lost.`,
+          },
+        );
     // Names come from the image: what debugfs could misread is left behind rather than passed on.
     return new Map([...all].filter(([name]) => /^[\w.:@-]+$/.test(name) && !contentBound.has(name)));
   }

@@ -21,14 +21,13 @@ const types: readonly NodeType[] = [
   'symlink',
 ];
 
+export type EntryVisitor = (name: Buffer, inode: number, type: NodeType) => void;
+
 /**
  * Walks the entries in one directory block, `.` and `..` included. The blocks of a hashed directory's index look
  * like empty entries here, which is what they were made for.
  */
-export function walkEntries(
-  block: Buffer,
-  visit: (name: Buffer, inode: number, type: NodeType) => boolean,
-): boolean {
+export function walkEntries(block: Buffer, visit: EntryVisitor): void {
   for (let at = 0; at + 8 <= block.length; ) {
     const inode = block.readUInt32LE(at);
     let length = block.readUInt16LE(at + 4);
@@ -38,9 +37,7 @@ export function walkEntries(
     if (length < 8 || at + length > block.length || (inode !== 0 && 8 + nameLength > length))
       throw damaged('A folder in the file system is damaged.', 'An entry has an impossible length.');
     const type = types[block.readUInt8(at + 7)] ?? 'unknown';
-    if (inode !== 0 && nameLength > 0 && visit(block.subarray(at + 8, at + 8 + nameLength), inode, type))
-      return true;
+    if (inode !== 0 && nameLength > 0) visit(block.subarray(at + 8, at + 8 + nameLength), inode, type);
     at += length;
   }
-  return false;
 }

@@ -1,8 +1,8 @@
 import { GuesthouseError } from '../../../../shared/errors.ts';
 import { BlockCache, type BlockReader, checkRange, damaged, readBytes } from '../reader.ts';
 import { type BlockSource, fileRuns } from './blocks.ts';
-import { type DirectoryEntry, walkEntries } from './directory.ts';
-import { type Inode, inodeFlags, parseInode } from './inode.ts';
+import { type DirectoryEntry, type EntryVisitor, walkEntries } from './directory.ts';
+import { type Inode, inodeFlags, type NodeType, parseInode } from './inode.ts';
 import { type Replay, readReplay } from './journal.ts';
 import {
   descriptorPlace,
@@ -18,6 +18,8 @@ const maxDirectoryBytes = 64 << 20;
 const maxXattrBytes = 1 << 20;
 export const rootInode = 2;
 
+type Folder = Map<string, { readonly inode: number; readonly type: NodeType }>;
+
 /**
  * A read-only ext2/3/4 file system. An unclean journal is replayed in memory, so that what is read is what a mount
  * would show. All sizes, offsets and counts found on the disk are hostile until checked.
@@ -25,6 +27,7 @@ export const rootInode = 2;
 export class Ext4 implements BlockSource {
   private cache = new BlockCache(16 << 20);
   private readonly inodes = new Map<number, Inode>();
+  private readonly folders = new Map<number, Folder>();
   private replay: Replay | null = null;
 
   private constructor(
@@ -51,6 +54,7 @@ export class Ext4 implements BlockSource {
   /** Drops everything remembered: for a file system that was just changed by someone else. */
   forget(): void {
     this.inodes.clear();
+    this.folders.clear();
     this.cache = new BlockCache(16 << 20);
   }
 
@@ -164,28 +168,37 @@ export class Ext4 implements BlockSource {
   /** Every entry of a folder but `.` and `..`, in stored order. */
   async entries(inode: Inode): Promise<DirectoryEntry[]> {
     const list: DirectoryEntry[] = [];
-    await this.eachEntry(inode, (name, child, type) => {
-      const text = name.toString('utf8');
-      if (text !== '.' && text !== '..')
-        list.push({ name: text, nameBytes: Buffer.from(name), inode: child, type });
-      return false;
-    });
+    for (const [key, { inode: child, type }] of await this.folder(inode)) {
+      if (key === '.' || key === '..') continue;
+      const nameBytes = Buffer.from(key, 'latin1');
+      list.push({ name: nameBytes.toString('utf8'), nameBytes, inode: child, type });
+    }
     return list;
   }
 
   /** The inode of a name in a folder, or null. */
   async lookup(inode: Inode, name: string): Promise<number | null> {
-    const wanted = Buffer.from(name, 'utf8');
-    let found: number | null = null;
-    await this.eachEntry(inode, (entry, child) => {
-      if (!entry.equals(wanted)) return false;
-      found = child;
-      return true;
-    });
-    return found;
+    return (await this.folder(inode)).get(Buffer.from(name, 'utf8').toString('latin1'))?.inode ?? null;
   }
 
-  private async eachEntry(inode: Inode, visit: Parameters<typeof walkEntries>[1]): Promise<void> {
+  /** A folder's names (a character a byte), the few used last kept. */
+  private async folder(inode: Inode): Promise<Folder> {
+    let names = this.folders.get(inode.number);
+    if (!names) {
+      const found: Folder = new Map();
+      await this.eachEntry(inode, (name, child, type) => {
+        const key = name.toString('latin1');
+        if (!found.has(key)) found.set(key, { inode: child, type });
+      });
+      names = found;
+    }
+    this.folders.delete(inode.number);
+    this.folders.set(inode.number, names);
+    if (this.folders.size > 16) this.folders.delete(this.folders.keys().next().value!);
+    return names;
+  }
+
+  private async eachEntry(inode: Inode, visit: EntryVisitor): Promise<void> {
     if (inode.type !== 'directory') throw new GuesthouseError('invalid-input', 'That is not a folder.');
     if (inode.flags & inodeFlags.encrypted) throw encrypted();
     if (inode.size > maxDirectoryBytes)
@@ -193,7 +206,7 @@ export class Ext4 implements BlockSource {
     if (inode.flags & inodeFlags.inlineData) {
       const data = await this.inlineData(inode);
       // First the parent's inode, then entries in what is left of the 60 bytes, then those in the attribute.
-      if (walkEntries(data.subarray(4, 60), visit)) return;
+      walkEntries(data.subarray(4, 60), visit);
       if (data.length > 60) walkEntries(data.subarray(60), visit);
       return;
     }
@@ -202,7 +215,7 @@ export class Ext4 implements BlockSource {
     for (let at = 0; at < inode.size; at += step) {
       const piece = await this.readRange(inode, at, step);
       for (let block = 0; block + size <= piece.length; block += size)
-        if (walkEntries(piece.subarray(block, block + size), visit)) return;
+        walkEntries(piece.subarray(block, block + size), visit);
     }
   }
 

@@ -32,7 +32,7 @@ export const incompatBits = {
   recover: 0x4, journalDevice: 0x8, metaBg: 0x10, extents: 0x40, is64: 0x80, eaInode: 0x400, csumSeed: 0x2000,
   inlineData: 0x8000, encrypt: 0x10000, casefold: 0x20000,
 } as const; // biome-ignore format: a table
-export const roCompatBits = { sparseSuper: 0x1, metadataCsum: 0x400 } as const;
+export const roCompatBits = { sparseSuper: 0x1, bigalloc: 0x200, metadataCsum: 0x400 } as const;
 
 /** Features that change nothing for a reader, or that we know: everything else may mean another layout. */
 const knownIncompat =
@@ -67,7 +67,9 @@ export function parseSuperblock(raw: Buffer, size: number): Superblock {
   const inodes = u32(0);
   const dynamic = u32(0x4c) >= 1;
   const inodeSize = dynamic ? raw.readUInt16LE(0x58) : 128;
-  if (firstDataBlock !== (blockSize === 1024 ? 1 : 0)) throw bad('Its first block is impossible.');
+  // With clusters (bigalloc) counting starts at 0 also for the smallest blocks.
+  const small = blockSize === 1024 && !(u32(0x64) & roCompatBits.bigalloc);
+  if (firstDataBlock !== (small ? 1 : 0)) throw bad('Its first block is impossible.');
   if (blocks === 0 || blocks * blockSize > size)
     throw bad(`It claims ${blocks * blockSize} bytes of a partition of ${size}.`);
   if (blocksPerGroup === 0 || inodesPerGroup === 0) throw bad('Its groups are empty.');
@@ -126,8 +128,9 @@ export function descriptorPlace(sb: Superblock, group: number): { block: number;
   const perBlock = sb.blockSize / sb.descriptorSize;
   const index = Math.floor(group / perBlock);
   const byte = (group % perBlock) * sb.descriptorSize;
+  const superBlock = sb.blockSize === 1024 ? 1 : 0; // the block that holds byte 1024
   if (!(sb.incompat & incompatBits.metaBg) || index < sb.firstMetaGroup)
-    return { block: sb.firstDataBlock + 1 + index, byte };
+    return { block: superBlock + 1 + index, byte };
   const first = index * perBlock;
   return { block: sb.firstDataBlock + first * sb.blocksPerGroup + (hasSuper(sb, first) ? 1 : 0), byte };
 }
