@@ -114,6 +114,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       revision,
       version,
       guests: [],
+      templates: [],
       starters: [],
       operations: [],
       terminals: [],

@@ -109,6 +109,8 @@ export const callNames = [
   ...keyCalls,
   ...serverCalls,
   ...sshCalls,
+  ...templateCalls,
+  ...identityCalls,
 ] as const;
 export type CallName = (typeof callNames)[number];
 

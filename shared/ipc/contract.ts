@@ -10,6 +10,7 @@ import type { Snapshot } from './events.ts';
 import { guestContract, guestRef, type Started } from './guests.ts';
 import { keyContract } from './keys.ts';
 import { serverContract, sshContract } from './servers.ts';
+import { identityContract, templateContract } from './templates.ts';
 
 const nothing = z.undefined();
 
@@ -26,6 +27,8 @@ export const contract = {
   ...keyContract,
   ...serverContract,
   ...sshContract,
+  ...templateContract,
+  ...identityContract,
 
   'starters.list': call(nothing).returns<readonly Starter[]>(),
   'starters.build': call(z.object({ id: z.literal('debian-12') })).returns<Started>(),

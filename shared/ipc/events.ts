@@ -5,6 +5,7 @@ import type { Prompt } from '../model/prompt.ts';
 import type { Server } from '../model/server.ts';
 import type { Settings } from '../model/settings.ts';
 import type { Starter } from '../model/starter.ts';
+import type { Template } from '../model/template.ts';
 import type { Terminal } from '../model/terminal.ts';
 
 /** Announcements of state. A call causes, an event tells. */
@@ -12,6 +13,10 @@ export type CoreEvent =
   | { readonly type: 'guest'; readonly guest: Guest }
   | { readonly type: 'guest-gone'; readonly id: string }
   | { readonly type: 'stats'; readonly stats: readonly GuestStats[] }
+  | { readonly type: 'template'; readonly template: Template }
+  | { readonly type: 'template-gone'; readonly id: string }
+  /** An identity was written, read or confirmed: call `identity.audit` again (it is cached). */
+  | { readonly type: 'identity' }
   | { readonly type: 'operation'; readonly operation: Operation }
   | { readonly type: 'starter'; readonly starter: Starter }
   | { readonly type: 'terminal'; readonly terminal: Terminal }
@@ -38,6 +43,7 @@ export interface Snapshot {
   readonly revision: number;
   readonly version: string;
   readonly guests: readonly Guest[];
+  readonly templates: readonly Template[];
   readonly starters: readonly Starter[];
   readonly operations: readonly Operation[];
   readonly terminals: readonly Terminal[];

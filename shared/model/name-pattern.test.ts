@@ -13,10 +13,18 @@ describe('expandNames', () => {
     expect(expandNames(pattern)).toEqual({ names });
   });
 
-  it.each(['', 'web-{1..200}', 'web-{', 'web-}', '{{1..2}}', 'a,A', '{1..9}{1..9}{1..9}', '-x', '{a}', 'a/{1..2}'])(
-    'refuses %s with a sentence',
-    (pattern) => {
-      expect(expandNames(pattern)).toHaveProperty('problem', expect.stringMatching(/\.$/));
-    },
-  );
+  it.each([
+    '',
+    'web-{1..200}',
+    'web-{',
+    'web-}',
+    '{{1..2}}',
+    'a,A',
+    '{1..9}{1..9}{1..9}',
+    '-x',
+    '{a}',
+    'a/{1..2}',
+  ])('refuses %s with a sentence', (pattern) => {
+    expect(expandNames(pattern)).toHaveProperty('problem', expect.stringMatching(/\.$/));
+  });
 });

@@ -71,7 +71,8 @@ function braceOptions(inner: string): { names: string[] } | { problem: string } 
   const range = /^(\d{1,6})\.\.(\d{1,6})$/.exec(inner);
   if (!range) {
     const list = inner.split(',').map((s) => s.trim());
-    if (list.length < 2 || list.some((s) => s === '')) return { problem: 'Write {01..20} or {a,b} in braces.' };
+    if (list.length < 2 || list.some((s) => s === ''))
+      return { problem: 'Write {01..20} or {a,b} in braces.' };
     return { names: list };
   }
   const [from, to] = [Number(range[1]), Number(range[2])];

@@ -34,6 +34,7 @@ export class Clones {
   private readonly plans = new Map<string, ClonePlanSecret>();
   private readonly outcomes = new Map<string, readonly CloneResult[]>();
   private readonly pendingPorts = new Map<string, readonly number[]>();
+  private readonly running = new Map<string, Promise<void>>();
   private readonly pendingNames = new Map<string, readonly string[]>();
 
   constructor(private readonly deps: CloneDeps) {}
@@ -98,7 +99,10 @@ export class Clones {
         },
         (op) => this.make(batch, op),
       );
-      result.catch(() => {}).finally(() => this.settle(planId));
+      this.running.set(
+        planId,
+        result.catch(() => {}).finally(() => this.settle(planId)),
+      );
       return { operation: operation.id };
     } catch (error) {
       this.settle(planId);
@@ -112,7 +116,13 @@ export class Clones {
     return found;
   }
 
+  /** Resolves when a batch has ended, however it did. */
+  async settled(planId: string): Promise<void> {
+    await this.running.get(planId);
+  }
+
   private settle(planId: string): void {
+    this.running.delete(planId);
     this.pendingNames.delete(planId);
     this.pendingPorts.delete(planId);
   }

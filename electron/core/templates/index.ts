@@ -1,0 +1,255 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { GuesthouseError } from '../../../shared/errors.ts';
+import type { DeletePlan } from '../../../shared/ipc/guests.ts';
+import type { Template } from '../../../shared/model/template.ts';
+import type { Announce, Handlers } from '../api.ts';
+import { cleanStaleExports, convertImage, inspectChain } from '../disks/index.ts';
+import { diskProps, domainProps, metaProps } from '../domain/index.ts';
+import { describeDisks } from '../guests/describe.ts';
+import type { Lifecycle, LifecycleDeps } from '../guests/lifecycle.ts';
+import { libraryPolicy, refresh } from '../guests/loading.ts';
+import { assertNameFree, GuestStore, nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
+import { sweepBases } from './bases.ts';
+import { Clones, imagesInUse } from './clones.ts';
+import { makeTemplate, planSeal, relabel, type SealPlanSecret } from './seal.ts';
+import { readSealed } from './sealed.ts';
+import { domainOf } from './sources.ts';
+
+export interface TemplatesDeps extends LifecycleDeps {
+  readonly announce: Announce;
+  readonly lifecycle: Lifecycle;
+  /** Called when an identity was written. */
+  readonly onIdentity: () => void;
+}
+
+type TemplateCall = Extract<keyof Handlers, `templates.${string}` | `clones.${string}`>;
+
+/** Templates of the library, and the clones made from them and from guests. */
+export function createTemplates(deps: TemplatesDeps) {
+  const { paths, registry, runner, log } = deps;
+  const policy = libraryPolicy(paths);
+  const store = new GuestStore(paths.templates, paths.staging);
+  let rows = new Map<string, Template>();
+  const plans = new Map<string, SealPlanSecret>();
+  const names = async () => [
+    ...registry.all().map((entry) => nameOf(entry.stored)),
+    ...(await store.list()).map(nameOf),
+  ];
+  const clones = new Clones({ ...deps, templates: store, names });
+
+  /** Guests whose disks stand on a file of this folder, by their headers. */
+  async function clonesOn(folder: string): Promise<{ id: string; name: string }[]> {
+    const found: { id: string; name: string }[] = [];
+    for (const { id, stored } of registry.all()) {
+      const used = await imagesInUse([stored], policy);
+      // A guest that cannot be read might stand on it: its own word decides.
+      const said = stored.domain?.metadata.origin;
+      const linked = used
+        ? [...used].some((file) => file.startsWith(`${folder}/`))
+        : said?.linked === true && said.uuid !== null && rows.get(path.basename(folder))?.uuid === said.uuid;
+      if (linked) found.push({ id, name: nameOf(stored) });
+    }
+    return found;
+  }
+
+  async function rowOf(stored: StoredGuest): Promise<Template> {
+    const { domain } = stored;
+    const described = domain ? await describeDisks(domain, policy) : { disks: [], problem: null };
+    return {
+      id: stored.id,
+      name: nameOf(stored),
+      uuid: domain?.uuid ?? null,
+      folder: stored.folder,
+      kind: domain?.kind ?? 'unknown',
+      vcpus: domain?.vcpus ?? 0,
+      memory: domain?.memoryMiB ?? 0,
+      disks: described.disks,
+      description: domain?.get(domainProps.description) ?? '',
+      tags: domain?.metadata.tags ?? [],
+      loginUser: domain?.metadata.ssh.user ?? null,
+      linkedClones: (await clonesOn(stored.folder)).map((clone) => clone.id),
+      sealedAt: (await readSealed(stored.folder))?.sealedAt ?? null,
+      problem: stored.problem ?? described.problem,
+    };
+  }
+
+  /** Reads all templates anew and announces what changed. */
+  async function reload(): Promise<readonly Template[]> {
+    const fresh = new Map<string, Template>();
+    for (const stored of await store.list()) fresh.set(stored.id, await rowOf(stored));
+    for (const [id, template] of fresh)
+      if (JSON.stringify(rows.get(id)) !== JSON.stringify(template))
+        deps.announce({ type: 'template', template });
+    for (const id of rows.keys()) if (!fresh.has(id)) deps.announce({ type: 'template-gone', id });
+    rows = fresh;
+    return [...rows.values()];
+  }
+
+  async function find(ref: string): Promise<StoredGuest> {
+    const all = await store.list();
+    const found =
+      all.find((stored) => stored.id === ref) ??
+      all.find((stored) => nameKey(nameOf(stored)) === nameKey(ref));
+    if (!found) throw new GuesthouseError('not-found', `There is no template named “${ref}”.`);
+    return found;
+  }
+
+  async function deletePlan(ref: string): Promise<DeletePlan & { clones: { id: string; name: string }[] }> {
+    const stored = await find(ref);
+    const removed: { path: string; bytes: number }[] = [];
+    for (const name of await fs.readdir(stored.folder)) {
+      const file = path.join(stored.folder, name);
+      const stat = await fs.lstat(file);
+      removed.push({ path: file, bytes: stat.blocks * 512 });
+    }
+    return { removed, kept: [], clones: await clonesOn(stored.folder) };
+  }
+
+  /** Removes what kills left behind: staged folders are the guests' business, bases and mounts are ours. */
+  async function sweep(): Promise<void> {
+    await cleanStaleExports(path.join(paths.runtime, 'exports'));
+    const machines = [...registry.all().map((entry) => entry.stored), ...(await store.list())];
+    const removed = await sweepBases(paths.bases, await imagesInUse(machines, policy));
+    for (const file of removed) log.info(`removed the unused base ${file}`);
+  }
+
+  const handlers: Handlers<TemplateCall> = {
+    'templates.list': () => reload(),
+    'templates.planSeal': async ({ id: ref, ...request }) => {
+      const { id } = registry.get(ref);
+      const entry = await refresh(deps, id);
+      if (entry.state !== 'off' && entry.state !== 'crashed')
+        throw new GuesthouseError(
+          'wrong-state',
+          `${nameOf(entry.stored)} must be off to become a template.`,
+          {
+            todo: 'Shut it down first.',
+            subject: id,
+          },
+        );
+      const others = (await names()).filter(
+        (name) => request.keep || nameKey(name) !== nameKey(nameOf(entry.stored)),
+      );
+      const secret = await planSeal(entry.stored, request, paths);
+      assertNameFree(secret.plan.name, others);
+      plans.set(secret.plan.planId, secret);
+      for (const key of [...plans.keys()].slice(0, Math.max(0, plans.size - 10))) plans.delete(key);
+      return secret.plan;
+    },
+    'templates.seal': async ({ planId }) => {
+      const secret = plans.get(planId);
+      if (!secret)
+        throw new GuesthouseError('not-found', 'That plan is gone.', { todo: 'Look at the preview again.' });
+      plans.delete(planId);
+      const { operation, result } = runner.start(
+        {
+          kind: 'template.seal',
+          title: `Making a template of ${nameOf(secret.source)}`,
+          subject: secret.source.id,
+          lock: `guest:${secret.source.id}`,
+        },
+        async (op) => {
+          await makeTemplate({ paths, templates: store, now: () => deps.clock.now() }, secret, op);
+          if (!secret.request.keep) {
+            await deps.store.remove(secret.source.id);
+            registry.remove(secret.source.id);
+            await sweep();
+          }
+          await reload();
+          deps.onIdentity();
+        },
+      );
+      result.catch(() => {});
+      return { operation: operation.id, id: secret.id };
+    },
+    'templates.rename': async ({ id, name }) => {
+      const stored = await find(id);
+      const own = nameKey(nameOf(stored));
+      assertNameFree(
+        name,
+        (await names()).filter((other) => nameKey(other) !== own),
+      );
+      await store.write(stored.id, relabel(stored, { name }));
+      await reload();
+    },
+    'templates.setLabels': async ({ id, ...labels }) => {
+      const stored = await find(id);
+      await store.write(stored.id, relabel(stored, labels));
+      await reload();
+    },
+    'templates.deletePlan': ({ id }) => deletePlan(id),
+    'templates.delete': async ({ id }) => {
+      const stored = await find(id);
+      const linked = await clonesOn(stored.folder);
+      if (linked.length > 0)
+        throw new GuesthouseError('template-in-use', `${nameOf(stored)} cannot be deleted.`, {
+          why: `${linked.length === 1 ? 'A linked clone stands' : `${linked.length} linked clones stand`} on its disk: ${linked.map((clone) => clone.name).join(', ')}.`,
+          todo: 'Make them full clones, or delete them first.',
+          subject: stored.id,
+        });
+      await store.remove(stored.id);
+      await reload();
+      await sweep();
+    },
+    'clones.makeFull': async ({ id: ref }) => {
+      const { id } = registry.get(ref);
+      const entry = await refresh(deps, id);
+      if (entry.state !== 'off' && entry.state !== 'crashed')
+        throw new GuesthouseError('wrong-state', `${nameOf(entry.stored)} must be off for that.`, {
+          todo: 'Shut it down first.',
+          subject: id,
+        });
+      const { operation, result } = runner.start(
+        {
+          kind: 'clone.make-full',
+          title: `Giving ${nameOf(entry.stored)} a whole disk of its own`,
+          subject: id,
+          lock: `guest:${id}`,
+        },
+        async (op) => {
+          let domain = domainOf(entry.stored);
+          for (const disk of domain.disks()) {
+            if (disk.file === null || disk.format !== 'qcow2') continue;
+            const ref = { path: disk.file, format: 'qcow2' as const };
+            if ((await inspectChain(ref, policy)).length < 2) continue;
+            op.phase(`Copying ${disk.target}`);
+            const whole = `${disk.file}.full`;
+            await fs.rm(whole, { force: true });
+            // What is below must not be said twice: the header does, before and after the switch.
+            domain = domain.set(diskProps.backingEnd, null, disk.index);
+            await deps.store.write(id, domain);
+            await convertImage(ref, { path: whole, format: 'qcow2' }, policy, op);
+            await fs.rename(whole, disk.file);
+          }
+          await deps.store.write(id, domain.set(metaProps.originLinked, false));
+          await refresh(deps, id);
+          await reload();
+          await sweep();
+        },
+      );
+      result.catch(() => {});
+      return { operation: operation.id };
+    },
+    'clones.plan': ({ source, ...request }) => clones.plan(source, request),
+    'clones.run': async ({ planId }) => {
+      const started = await clones.run(planId);
+      void clones.settled(planId).then(async () => {
+        await reload();
+        deps.onIdentity();
+      });
+      return started;
+    },
+    'clones.results': async ({ planId }) => clones.results(planId),
+  };
+
+  return {
+    handlers,
+    store,
+    snapshot: () => [...rows.values()],
+    async load(): Promise<void> {
+      await reload();
+      await sweep();
+    },
+  };
+}
