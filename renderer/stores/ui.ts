@@ -55,7 +55,7 @@ export const useUi = create<UiState>()((set) => ({
   sort: { key: 'name', descending: false },
   detailsOpen: false,
   detailsTab: 'overview',
-  detailsWidth: 380,
+  detailsWidth: 400,
   dockOpen: true,
   dockHeight: 280,
   activeTerminal: null,

@@ -30,12 +30,19 @@ export function duration(ms: number): string {
   return `${Math.floor(hours / 24)} days`;
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+/** How long ago, roughly: just now, 4 min ago. */
+export function ago(at: number, now = Date.now()): string {
+  const ms = now - at;
+  return ms < 60_000 ? 'just now' : `${duration(ms - (ms % 60_000))} ago`;
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const dayAndClock = new Intl.DateTimeFormat(undefined, {
   day: 'numeric',
   month: 'short',
   hour: '2-digit',
   minute: '2-digit',
+  hourCycle: 'h23',
 });
 /** Milliseconds since the epoch: the time of day when it is today, else with the day. */
 export function moment(at: number, now = Date.now()): string {

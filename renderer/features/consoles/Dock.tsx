@@ -85,6 +85,7 @@ export function Dock() {
               role="tab"
               aria-selected={terminal === active}
               aria-controls={dockOpen ? `panel-${terminal.id}` : undefined}
+              aria-keyshortcuts="Delete"
               tabIndex={terminal === active ? 0 : -1}
               title={terminal.reason ? `${terminal.title}: ${terminal.reason}` : terminal.title}
               className={css.tab}
@@ -101,7 +102,7 @@ export function Dock() {
                 {terminal.title}
                 {terminal.status !== 'open' && ` (${terminal.status === 'waiting' ? 'waiting' : 'ended'})`}
               </span>
-              {/* For the mouse; with the keyboard Delete closes, and so does the button at the right. */}
+              {/* For the mouse; with the keyboard Delete closes. */}
               <span
                 className={css.close}
                 aria-hidden="true"
@@ -116,12 +117,6 @@ export function Dock() {
           ))}
         </div>
         <div className={css.tools}>
-          <IconButton
-            size="small"
-            icon={<X size={16} />}
-            label={`Close the console of ${active.title}`}
-            onPress={() => close(active)}
-          />
           <IconButton
             size="small"
             icon={dockOpen ? <ChevronDown size={16} /> : <ChevronUp size={16} />}

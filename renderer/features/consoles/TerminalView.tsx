@@ -122,9 +122,11 @@ export function TerminalView({
   // The theme in force stands on <html>; consoles follow it.
   useEffect(() => {
     if (!xterm) return;
-    const observer = new MutationObserver(() => {
+    const follow = () => {
       xterm.term.options.theme = themeFromTokens();
-    });
+    };
+    follow();
+    const observer = new MutationObserver(follow);
     observer.observe(document.documentElement, { attributeFilter: ['data-theme'] });
     return () => observer.disconnect();
   }, [xterm]);

@@ -23,9 +23,7 @@ export function FirstRun() {
       <div className={css.inner}>
         <header>
           <h1>No guests yet</h1>
-          <p className={css.lead}>
-            A guest is a virtual machine on this computer. Guesthouse can build one for you to try.
-          </p>
+          <p className={css.lead}>A guest is a virtual machine. Guesthouse can build one for you to try.</p>
         </header>
         <div className={css.buttons}>
           <Button

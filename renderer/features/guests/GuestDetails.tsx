@@ -10,7 +10,7 @@ import { useUi } from '../../stores/ui.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { cx } from '../../ui/cx.ts';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
-import { duration } from '../../ui/format.ts';
+import { ago } from '../../ui/format.ts';
 import { MenuButton } from '../../ui/Menu.tsx';
 import { Progress, StateDot } from '../../ui/parts.tsx';
 import { Tabs } from '../../ui/Tabs.tsx';
@@ -120,7 +120,7 @@ function Notes({ guest }: { guest: Guest }) {
           write={writeClipboard}
           error={{
             code: 'qemu-failed',
-            message: `${guest.name} crashed ${duration(Date.now() - crash.at)} ago.`,
+            message: `${guest.name} crashed ${ago(crash.at)}.`,
             why: crash.reason,
             todo: 'What it had not written to its disk is lost. Start it again, or read the log first.',
             detail: crash.logTail || undefined,

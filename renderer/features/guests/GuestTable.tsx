@@ -17,6 +17,7 @@ import { moveFor, step } from './selection.ts';
 import { addressOf } from './visible.ts';
 
 const rowHeight = 32;
+const headHeight = 28;
 const columns: readonly { readonly key: SortKey; readonly title: string; readonly right?: boolean }[] = [
   { key: 'name', title: 'Name' },
   { key: 'state', title: 'State' },
@@ -43,6 +44,8 @@ export function GuestTable({ guests }: { guests: readonly Guest[] }) {
     getScrollElement: () => scroll.current,
     estimateSize: () => rowHeight,
     overscan: 8,
+    // The header is sticky inside the scroller and takes this much of it.
+    scrollPaddingStart: headHeight,
     getItemKey: (index) => guests[index]?.id ?? index,
     initialRect: { width: 600, height: 600 },
   });
@@ -127,33 +130,33 @@ export function GuestTable({ guests }: { guests: readonly Guest[] }) {
         onDoubleClick={onDoubleClick}
         onContextMenu={onContextMenu}
       >
-        <div {...roles.rowGroup}>
-          <div {...roles.row(1)} className={cx(css.row, css.head)}>
-            <span {...roles.columnHeader()}>
-              <span className="sr-only">Selected</span>
-            </span>
-            {columns.map(({ key, title, right }) => (
-              <span
-                key={key}
-                {...roles.columnHeader(
-                  sort.key === key ? (sort.descending ? 'descending' : 'ascending') : 'none',
-                )}
-                className={right ? css.right : undefined}
-              >
-                <button type="button" tabIndex={-1} onClick={() => sortBy(key)}>
-                  {title}
-                  {sort.key === key &&
-                    (sort.descending ? (
-                      <ArrowDown size={12} aria-hidden="true" />
-                    ) : (
-                      <ArrowUp size={12} aria-hidden="true" />
-                    ))}
-                </button>
-              </span>
-            ))}
-          </div>
-        </div>
         <div ref={scroll} className={css.scroll} role="presentation">
+          <div {...roles.rowGroup} className={css.headGroup}>
+            <div {...roles.row(1)} className={cx(css.row, css.head)}>
+              <span {...roles.columnHeader()}>
+                <span className="sr-only">Selected</span>
+              </span>
+              {columns.map(({ key, title, right }) => (
+                <span
+                  key={key}
+                  {...roles.columnHeader(
+                    sort.key === key ? (sort.descending ? 'descending' : 'ascending') : 'none',
+                  )}
+                  className={right ? css.right : undefined}
+                >
+                  <button type="button" tabIndex={-1} onClick={() => sortBy(key)}>
+                    {title}
+                    {sort.key === key &&
+                      (sort.descending ? (
+                        <ArrowDown size={12} aria-hidden="true" />
+                      ) : (
+                        <ArrowUp size={12} aria-hidden="true" />
+                      ))}
+                  </button>
+                </span>
+              ))}
+            </div>
+          </div>
           <div {...roles.rowGroup} className={css.body} style={{ height: virtual.getTotalSize() }}>
             {virtual.getVirtualItems().map((item) => {
               const guest = guests[item.index];

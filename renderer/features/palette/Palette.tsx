@@ -33,7 +33,7 @@ export function Palette() {
         const { primary, more } = actionsFor(guest.state);
         return [...primary, ...more].map((action) => ({
           id: `${action} ${guest.id}`,
-          label: `${guestActionLabels[action]}: ${guest.name}`,
+          label: `${guestActionLabels[action].replace('…', '')}: ${guest.name}`,
           run: () => runGuestAction(action, [guest]),
         }));
       });
@@ -57,7 +57,7 @@ export function Palette() {
               const { primary, more } = actionsFor(guest.state);
               return [...primary, ...more].map((action) => ({
                 id: `${action} ${guest.id}`,
-                label: `${guestActionLabels[action]}: ${guest.name}`,
+                label: `${guestActionLabels[action].replace('…', '')}: ${guest.name}`,
                 run: () => runGuestAction(action, [guest]),
               }));
             });
