@@ -2,7 +2,7 @@ import { GuesthouseError } from '../../shared/errors.ts';
 import type { CallName } from '../../shared/ipc/channels.ts';
 import { type CallInput, type CallOutput, contract } from '../../shared/ipc/contract.ts';
 import type { CoreEvent, EventEnvelope, Snapshot } from '../../shared/ipc/events.ts';
-import type { CallContext, Core, Handlers, PortLike } from './api.ts';
+import type { CallContext, Core, Handlers } from './api.ts';
 import { createGuests } from './guests/index.ts';
 import { createHost } from './host/index.ts';
 import { OperationRunner } from './operations/runner.ts';
@@ -11,8 +11,11 @@ import type { Log } from './platform/log.ts';
 import { ensureLibrary, type LibraryPaths } from './platform/paths.ts';
 import { createAccelerators } from './qemu/accelerators.ts';
 import { createSettings } from './settings.ts';
+import { createTemplates } from './templates/index.ts';
 import { createStarters } from './templates/starters.ts';
 import type { ForkTerminalHost } from './terminals/host-process.ts';
+import { createTerminals } from './terminals/manager.ts';
+import { joinScreen } from './terminals/screen.ts';
 
 export type { Core, PortLike } from './api.ts';
 export { type AcquireOptions, acquireCore, type SharedCore } from './owner/acquire.ts';
@@ -37,7 +40,8 @@ interface CoreModule {
   readonly snapshot?: () => Partial<Snapshot>;
   /** Called once the library is read. */
   readonly start?: () => void;
-  readonly openPort?: (kind: 'terminal' | 'screen', id: string, port: PortLike) => Promise<boolean>;
+  /** Hears every announcement, before those who listen from outside. */
+  readonly hear?: (event: CoreEvent) => void;
   readonly close?: () => void | Promise<void>;
 }
 
@@ -51,9 +55,11 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   ensureLibrary(paths);
 
   let revision = 0;
+  let modules: readonly CoreModule[] = [];
   const listeners = new Set<(envelope: EventEnvelope) => void>();
   const announce = (event: CoreEvent) => {
     const envelope = { revision: ++revision, event };
+    for (const module of modules) module.hear?.(event);
     for (const listener of [...listeners]) {
       try {
         listener(envelope);
@@ -80,9 +86,23 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     onStarterBuilt: () => void starters.refresh(),
   });
   const host = createHost({ paths, accelerators, qemu: deps.qemu });
+  const templates = createTemplates({
+    ...guests.deps,
+    announce,
+    lifecycle: guests.lifecycle,
+    onIdentity: () => {},
+  });
+  const terminals = createTerminals({
+    fork: deps.forkTerminalHost,
+    announce,
+    log,
+    serial: guests.serialPort,
+    serialPorts: () => guests.registry.all().map(({ id }) => guests.serialPort(id)),
+  });
   await guests.load();
+  await templates.load();
 
-  const modules: readonly CoreModule[] = [
+  modules = [
     { handlers: settings.handlers, snapshot: () => ({ settings: settings.get() }) },
     { handlers: starters.handlers, snapshot: () => ({ starters: starters.snapshot() }) },
     {
@@ -92,6 +112,16 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       close: () => guests.close(),
     },
     { handlers: host.handlers },
+    { handlers: templates.handlers, snapshot: () => ({ templates: templates.snapshot() }) },
+    {
+      handlers: terminals.handlers,
+      snapshot: () => ({ terminals: terminals.list() }),
+      hear: (event) => {
+        if (event.type === 'guest') terminals.guestChanged(event.guest);
+        else if (event.type === 'guest-gone') terminals.guestGone(event.id);
+      },
+      close: () => terminals.close(),
+    },
     {
       handlers: {
         'operations.cancel': ({ id }) => runner.cancel(id),
@@ -168,9 +198,8 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    async openPort(kind, id, port) {
-      for (const module of modules) if (await module.openPort?.(kind, id, port)) return;
-      throw new GuesthouseError('not-found', `There is no ${kind} ${id}.`);
+    openPort(kind, id, port) {
+      return kind === 'terminal' ? terminals.openPort(id, port) : joinScreen(guests.runtime(id).vnc, port);
     },
     close() {
       closing ??= close();

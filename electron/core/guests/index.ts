@@ -1,5 +1,5 @@
 import type { GuestDetail } from '../../../shared/ipc/guests.ts';
-import type { Guest } from '../../../shared/model/guest.ts';
+import type { Guest, GuestState } from '../../../shared/model/guest.ts';
 import type { Settings } from '../../../shared/model/settings.ts';
 import type { Announce, Handlers } from '../api.ts';
 import { domainProblems, insideFolders } from '../domain/index.ts';
@@ -21,6 +21,15 @@ import { Stats } from './stats.ts';
 import { GuestStore, nameOf } from './store.ts';
 import { isLive } from './transitions.ts';
 import { waitForSsh } from './wait-ssh.ts';
+
+/** A guest's serial port; its socket is there while QEMU runs, its log always. */
+export interface SerialPort {
+  readonly id: string;
+  readonly name: string;
+  readonly state: GuestState;
+  readonly socket: string;
+  readonly log: string;
+}
 
 export interface GuestsDeps {
   readonly paths: LibraryPaths;
@@ -97,22 +106,21 @@ export function createGuests(deps: GuestsDeps) {
 
   return {
     handlers,
+    /** What others that work on guests need: templates, identity, SSH. */
+    deps: all,
     registry,
     lifecycle,
     store,
     snapshot: (): readonly Guest[] => registry.rows(),
 
-    /** Where a guest's sockets are, running or not, and the file with its serial history. */
-    runtime(
-      ref: string,
-    ): RunFiles & { readonly id: string; readonly name: string; readonly serialLog: string } {
-      const { id, stored } = registry.get(ref);
-      return {
-        ...runFiles(paths.runtime, id),
-        id,
-        name: nameOf(stored),
-        serialLog: serialLog(stored.folder),
-      };
+    /** Where a guest's sockets are, running or not. */
+    runtime: (ref: string): RunFiles => runFiles(paths.runtime, registry.get(ref).id),
+
+    /** What the serial console needs to know. @throws {GuesthouseError} `not-found` */
+    serialPort: (ref: string): SerialPort => {
+      const { id, stored, state } = registry.get(ref);
+      const { serial } = runFiles(paths.runtime, id);
+      return { id, name: nameOf(stored), state, socket: serial, log: serialLog(stored.folder) };
     },
 
     /** Reads the library and adopts what runs. */

@@ -9,7 +9,6 @@ import type { OperationContext, OperationRunner } from '../operations/runner.ts'
 import type { Accelerators } from '../qemu/accelerators.ts';
 import { findProgram } from '../qemu/accelerators.ts';
 import { type QemuRun, qemuArgv } from '../qemu/argv.ts';
-import { rotateLog } from '../qemu/log-file.ts';
 import { endQemu, launchQemu, type QemuProcess } from '../qemu/process.ts';
 import { runFiles } from '../qemu/run-files.ts';
 import { forgetCrash, logFile } from './crash.ts';
@@ -27,8 +26,6 @@ export interface LifecycleDeps extends LoadingDeps {
 }
 
 export const serialLog = (folder: string) => path.join(folder, 'serial.log');
-/** Bytes of serial history kept over starts: one file of this size and the one before. */
-const serialLogMax = 4 << 20;
 /** A powerdown is a button: pressed before the guest listens it is lost, so it is pressed again. Milliseconds. */
 const pressAgainAfter = 10_000;
 
@@ -269,7 +266,6 @@ export class Lifecycle {
     };
     const { argv, notes } = qemuArgv(domain, run);
     const program = (await findProgram(this.deps.qemu ?? 'qemu-system-x86_64')) ?? 'qemu-system-x86_64';
-    await rotateLog(run.serialLog, serialLogMax);
     op.phase('Starting QEMU');
     return launchQemu({
       files,
