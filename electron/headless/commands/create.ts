@@ -1,0 +1,106 @@
+import { readFileSync, statSync } from 'node:fs';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { GuesthouseError } from '../../../shared/errors.ts';
+import type { CreateSpec } from '../../../shared/ipc/guests.ts';
+import type { Runner } from '../run.ts';
+
+interface Options {
+  from: 'debian-12';
+  cpus?: number;
+  memory?: number;
+  disk?: number;
+  kind?: 'full' | 'hybrid' | 'paravirtual';
+  key?: string[];
+  tag?: string[];
+  start?: boolean;
+}
+
+const collect = (value: string, before: string[] = []) => [...before, value];
+
+export function whole(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('A whole number is needed.');
+  return Number(text);
+}
+
+/** `2G` or `512M` or a plain number of `unit`s, as a number of `unit`s. */
+export function amount(unit: 'M' | 'G'): (text: string) => number {
+  return (text) => {
+    const match = /^(\d{1,9}(?:\.\d{1,3})?)\s*([MGT])?(?:i?B)?$/i.exec(text);
+    if (!match) throw new InvalidArgumentError('A size is needed, such as 2G.');
+    const powers = { M: 1, G: 1024, T: 1024 * 1024 };
+    const given = (match[2]?.toUpperCase() ?? unit) as 'M' | 'G' | 'T';
+    const value = (Number(match[1]) * powers[given]) / powers[unit];
+    if (!Number.isInteger(value) || value < 1)
+      throw new InvalidArgumentError(`It must come to a whole number of ${unit === 'M' ? 'MiB' : 'GiB'}.`);
+    return value;
+  };
+}
+
+/** The public keys in a file, one a line. @throws {GuesthouseError} for what is none, above all a private key */
+export function publicKeysIn(file: string): string[] {
+  let text: string;
+  try {
+    if (statSync(file).size > 64 << 10)
+      throw new GuesthouseError('invalid-input', `${file} is too large for a public key.`);
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof GuesthouseError) throw error;
+    throw new GuesthouseError('not-found', `The key file ${file} cannot be read.`, {
+      why: (error as Error).message,
+      cause: error,
+    });
+  }
+  if (/PRIVATE KEY/.test(text))
+    throw new GuesthouseError('invalid-input', `${file} is a private key.`, {
+      todo: `Give the public one, mostly ${file}.pub.`,
+    });
+  const keys = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  if (
+    keys.length === 0 ||
+    !keys.every((line) => /(^|\s)(ssh-|ecdsa-|sk-)[a-z0-9@.-]+ [A-Za-z0-9+/=]+/.test(line))
+  )
+    throw new GuesthouseError('invalid-input', `${file} holds no public SSH key.`);
+  return keys;
+}
+
+export function registerCreate(program: Command, runner: Runner): void {
+  const create = runner
+    .define(program, 'create', 'Make a guest')
+    .argument('<name>', 'what it is called')
+    .addOption(
+      new Option('--from <source>', 'what it is made from').choices(['debian-12']).makeOptionMandatory(),
+    )
+    .option('--cpus <n>', 'processors (2)', whole)
+    .option('--memory <size>', 'memory, in MiB or such as 2G (1024)', amount('M'))
+    .option('--disk <size>', 'size the disk is grown to, in GiB', amount('G'))
+    .addOption(
+      new Option('--kind <kind>', 'how hardware is presented').choices(['full', 'hybrid', 'paravirtual']),
+    )
+    .option('--key <file>', 'public key file that may log in (again for more)', collect)
+    .option('--tag <tag>', 'tag (again for more)', collect)
+    .option('--start', 'start it when it is made');
+  runner.action<[string]>(create, async ({ core, follow }, name) => {
+    const options = create.opts<Options>();
+    const spec: CreateSpec = {
+      name,
+      from: { kind: 'starter', id: options.from },
+      ...(options.cpus === undefined ? {} : { vcpus: options.cpus }),
+      ...(options.memory === undefined ? {} : { memory: options.memory }),
+      ...(options.disk === undefined ? {} : { diskSize: options.disk }),
+      ...(options.kind === undefined ? {} : { kind: options.kind }),
+      authorizedKeys: (options.key ?? []).flatMap(publicKeysIn),
+      tags: options.tag ?? [],
+      start: options.start ?? false,
+    };
+    let id = '';
+    await follow(async () => {
+      const started = await core.call('guests.create', spec);
+      id = started.id;
+      return started;
+    });
+    const { guests } = await core.call('core.snapshot', undefined);
+    const guest = guests.find((one) => one.id === id) ?? null;
+    const next = options.start ? `guesthouse console ${name}` : `guesthouse start ${name} --wait ssh`;
+    return { data: guest, text: `Made ${name}. Next: ${next}` };
+  });
+}

@@ -1,0 +1,26 @@
+import type { Command } from 'commander';
+import type { Runner } from '../run.ts';
+import { registerConsole } from './console.ts';
+import { registerCreate } from './create.ts';
+import { registerDelete } from './delete.ts';
+import { registerHost } from './host.ts';
+import { registerLabels } from './labels.ts';
+import { registerList } from './list.ts';
+import { registerPower } from './power.ts';
+import { registerShow } from './show.ts';
+import { registerStarter } from './starter.ts';
+
+/** Adds a group of commands to the program. One file a group. */
+export type Register = (program: Command, runner: Runner) => void;
+
+export const commands: readonly Register[] = [
+  registerHost,
+  registerStarter,
+  registerCreate,
+  registerList,
+  registerShow,
+  registerPower,
+  registerConsole,
+  registerLabels,
+  registerDelete,
+];

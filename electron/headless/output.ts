@@ -1,0 +1,78 @@
+import type { WireError } from '../../shared/errors.ts';
+import type { Operation } from '../../shared/model/operation.ts';
+
+/** Makes text from a guest's or a person's hand safe to print: control characters could drive the terminal. */
+export function plain(text: string): string {
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '�');
+}
+
+/** A table with aligned columns. Widths count code points, which is right for all but double-wide scripts. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows].map((row) => row.map((cell) => plain(cell).replace(/[\n\t]/g, ' ')));
+  const widths = head.map((_, column) => Math.max(...all.map((row) => [...(row[column] ?? '')].length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell + ' '.repeat(widths[column]! - [...cell].length))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** Lines of `name: value`, aligned; a null value leaves its line out. */
+export function facts(pairs: readonly (readonly [string, string | null])[]): string {
+  const shown = pairs.filter((pair): pair is readonly [string, string] => pair[1] !== null);
+  const width = Math.max(...shown.map(([name]) => name.length));
+  return shown.map(([name, value]) => `${`${name}:`.padEnd(width + 2)}${plain(value)}`).join('\n');
+}
+
+export function errorText(error: WireError): string {
+  const lines = [error.message, error.why, error.todo].filter((line): line is string => Boolean(line));
+  return plain([...lines, ...(error.detail ? ['', error.detail] : [])].join('\n'));
+}
+
+/** Bytes as people read them. */
+export function size(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Shows an operation on stderr: one line that changes on a terminal, else a line a phase. */
+export class Progress {
+  private last = '';
+  private shown = false;
+
+  constructor(
+    private readonly stream: NodeJS.WriteStream,
+    private readonly quiet: boolean,
+  ) {}
+
+  show(operation: Operation): void {
+    if (this.quiet) return;
+    const text = plain(operation.phase ? `${operation.title}: ${operation.phase}` : operation.title);
+    if (!this.stream.isTTY) {
+      if (text !== this.last) this.stream.write(`${text}\n`);
+      this.last = text;
+      return;
+    }
+    const part = operation.fraction === null ? '' : ` ${Math.round(operation.fraction * 100)} %`;
+    const line = `${text}${part}`.slice(0, Math.max(20, (this.stream.columns ?? 80) - 1));
+    if (line !== this.last) this.stream.write(`\r\x1b[K${line}`);
+    this.last = line;
+    this.shown = true;
+  }
+
+  /** Takes the changing line away. */
+  clear(): void {
+    if (this.shown) this.stream.write('\r\x1b[K');
+    this.shown = false;
+    this.last = '';
+  }
+}
