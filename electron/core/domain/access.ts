@@ -68,7 +68,8 @@ export function rawProperty(from: XmlElement, property: Property<unknown>): stri
 export function isWritten(from: XmlElement, property: Property<unknown>): boolean {
   const { element, missing } = reach(from, property.steps);
   if (missing.length > 0) return false;
-  return property.place.kind === 'attribute' ? attributeOf(element, property.place.name) !== undefined : true;
+  if (property.place.kind === 'attribute') return attributeOf(element, property.place.name) !== undefined;
+  return element !== from || textOf(element) !== ''; // a list's item is there anyway: its text counts
 }
 
 function insertBehind(parent: XmlElement, local: string): XmlElement | null {
@@ -172,6 +173,8 @@ function writeMemory(text: string, element: XmlElement, bytes: number, defaultUn
 function unset(text: string, from: XmlElement, property: Property<unknown>): string {
   const { element, missing } = reach(from, property.steps);
   if (missing.length > 0) return text;
+  if (element === from && property.place.kind === 'text')
+    return applySplice(text, setText(text, element, '', false));
   if (property.place.kind !== 'attribute')
     return element === from ? text : applySplice(text, removeElement(text, emptyWithout(element, from)));
   const { name } = property.place;

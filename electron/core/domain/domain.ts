@@ -21,7 +21,7 @@ import {
   type Splice,
   spliceBetween,
 } from './xml/edit.ts';
-import { childElements, lineColumn, parseXml, type XmlElement } from './xml/parse.ts';
+import { childElements, lineColumn, parseXml, scanXml, type XmlElement } from './xml/parse.ts';
 
 /** What was edited since the text was parsed, so that setting a value back finds the very bytes again. */
 interface History {
@@ -71,6 +71,11 @@ export class Domain {
       });
     }
     return new Domain(text, root, null);
+  }
+
+  /** A text of our own making: valid by construction, so that only its spans are looked for. */
+  static #own(text: string): Domain {
+    return new Domain(text, scanXml(text), null);
   }
 
   /** How many items a list has. */
@@ -136,17 +141,19 @@ export class Domain {
     if (current === value && (value !== null || !written)) return this;
     const key = `${property.key}#${index}`;
     const touched = new Map(this.#history?.touched);
-    if (!touched.has(key) && !touched.has(`list:${property.list}`))
+    if (!touched.has(key) && !touched.has(`list:${property.list}`)) {
+      const base = this.#history?.base ?? this;
       touched.set(key, {
         kind: 'property',
         property: property as Property<unknown>,
         index,
-        value: current,
-        written,
+        value: base.get(property, index),
+        written: base.has(property, index),
       });
+    }
     const undo = this.#history?.changes.get(key);
     if (undo) {
-      const restored = Domain.parse(applySplice(this.text, reverse(undo)));
+      const restored = Domain.#own(applySplice(this.text, reverse(undo)));
       if (restored.get(property, index) === value && (value !== null || !restored.has(property, index)))
         return this.#next(restored.text, touched, key, true);
     }
@@ -209,7 +216,7 @@ export class Domain {
   /** The domain after an edit: the very first text again when every touched thing has its first value. */
   #next(text: string, touched: ReadonlyMap<string, Touched>, key: string, forget: boolean): Domain {
     const base = this.#history?.base ?? this;
-    const next = Domain.parse(text);
+    const next = Domain.#own(text);
     const back = [...touched.values()].every((entry) =>
       entry.kind === 'list'
         ? next.#listText(entry.list) === entry.text

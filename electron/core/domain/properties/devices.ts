@@ -14,7 +14,6 @@ function address(d: Declare) {
     pciBus: d.value('pciBus', 'address@bus', hex(2)),
     pciSlot: d.value('pciSlot', 'address@slot', hex(2)),
     pciFunction: d.value('pciFunction', 'address@function', hex(1)),
-    pciMultifunction: d.value('pciMultifunction', 'address@multifunction', onOff),
   };
 }
 
@@ -92,6 +91,7 @@ export const controllerProps = {
   iothread: controller.value('iothread', 'driver@iothread', int),
   queues: controller.value('queues', 'driver@queues', int),
   ...address(controller),
+  pciMultifunction: controller.value('pciMultifunction', 'address@multifunction', onOff),
   master: controller.value('master', 'master@startport', int),
 };
 
@@ -133,8 +133,7 @@ export const interfaceProps = {
 };
 
 /** serial, console and channel share `<source>`, `<target>` and `<log>`. */
-function character(list: string) {
-  const d = declare(list);
+function character(d: Declare) {
   return {
     type: d.value(
       'type',
@@ -158,24 +157,34 @@ function character(list: string) {
       ),
     ),
     path: d.value('path', 'source@path', string),
-    mode: d.value('mode', 'source@mode', oneOf('bind', 'connect')),
     logFile: d.value('logFile', 'log@file', string),
     logAppend: d.value('logAppend', 'log@append', onOff),
     targetType: d.value('targetType', 'target@type', word),
-    targetName: d.value('targetName', 'target@name', string),
-    targetPort: d.value('targetPort', 'target@port', int),
-    targetModel: d.value('targetModel', 'target/model@name', word),
-    clipboard: d.value('clipboard', 'source/clipboard@copypaste', yesNo),
-    mouse: d.value('mouse', 'source/mouse@mode', oneOf('server', 'client')),
-    ...address(d),
-    controller: d.value('controller', 'address@controller', int),
-    port: d.value('port', 'address@port', int),
     alias: d.value('alias', 'alias@name', string),
   };
 }
-export const serialProps = character('serial');
-export const consoleProps = character('console');
-export const channelProps = character('channel');
+const serial = declare('serial');
+export const serialProps = {
+  ...character(serial),
+  targetPort: serial.value('targetPort', 'target@port', int),
+  targetModel: serial.value('targetModel', 'target/model@name', word),
+};
+const consoleList = declare('console');
+export const consoleProps = {
+  ...character(consoleList),
+  targetPort: consoleList.value('targetPort', 'target@port', int),
+};
+const channel = declare('channel');
+export const channelProps = {
+  ...character(channel),
+  mode: channel.value('mode', 'source@mode', oneOf('bind', 'connect')),
+  targetName: channel.value('targetName', 'target@name', string),
+  clipboard: channel.value('clipboard', 'source/clipboard@copypaste', yesNo),
+  mouse: channel.value('mouse', 'source/mouse@mode', oneOf('server', 'client')),
+  addressType: channel.value('addressType', 'address@type', word),
+  controller: channel.value('controller', 'address@controller', int),
+  port: channel.value('port', 'address@port', int),
+};
 
 const input = declare('input');
 export const inputProps = {
@@ -300,7 +309,7 @@ export const hostdevProps = {
   usbBus: hostdev.value('usbBus', 'source/address@bus', int),
   usbDevice: hostdev.value('usbDevice', 'source/address@device', int),
   bootOrder: hostdev.value('bootOrder', 'boot@order', int),
-  ...address(hostdev),
+  addressType: hostdev.value('addressType', 'address@type', word),
   port: hostdev.value('port', 'address@port', word),
 };
 

@@ -42,6 +42,10 @@ export const childOrder: Readonly<Record<string, readonly string[]>> = {
     'devices seclabel keywrap launchSecurity commandline',
   ),
   os: words('type firmware loader nvram kernel initrd cmdline dtb acpi boot bootmenu bios smbios smp'),
+  features: words(
+    'acpi apic pae hap viridian privnet hyperv kvm xen pvspinlock pmu vmport gic smm ioapic hpt htm nested-hv',
+    'capabilities vmcoreinfo msrs ccf-assist cfpc sbbc ibs tcg async-teardown',
+  ),
   cpu: words('model vendor topology cache maxphysaddr feature numa'),
   devices: words(
     'emulator disk controller lease filesystem interface smartcard serial parallel console channel tpm input',

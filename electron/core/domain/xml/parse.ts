@@ -76,14 +76,14 @@ function invalid(text: string, offset: number, reason: string): GuesthouseError 
   });
 }
 
-/** Parses strictly: saxes judges well-formedness and namespaces, then {@link scan} finds the spans. */
+/** Parses strictly: saxes judges well-formedness and namespaces, then {@link scanXml} finds the spans. */
 export function parseXml(text: string): XmlElement {
   if (text.length > maxXmlLength)
     throw new GuesthouseError('xml-invalid', 'The XML is too long.', {
       why: `Line 1, column 1: ${text.length} characters, at most ${maxXmlLength} are read.`,
     });
   judge(text);
-  return scan(text);
+  return scanXml(text);
 }
 
 function judge(text: string): void {
@@ -143,7 +143,7 @@ function skipSpace(text: string, at: number): number {
 }
 
 /** Builds the tree with spans. Relies on the text being well formed. */
-function scan(text: string): XmlElement {
+export function scanXml(text: string): XmlElement {
   let at = 0;
   let root: Building | null = null;
   let open: Building | null = null;

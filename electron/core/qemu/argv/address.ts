@@ -6,7 +6,7 @@ export interface AddressProps {
   readonly pciBus: Property<number>;
   readonly pciSlot: Property<number>;
   readonly pciFunction: Property<number>;
-  readonly pciMultifunction: Property<boolean>;
+  readonly pciMultifunction?: Property<boolean>;
 }
 
 /** How the machine names its buses. */
@@ -43,7 +43,9 @@ export class Buses {
     return {
       bus: this.pci(this.domain.get(props.pciBus, index) ?? 0),
       addr: `0x${slot.toString(16)}${fn === 0 ? '' : `.0x${fn.toString(16)}`}`,
-      ...(this.domain.get(props.pciMultifunction, index) === true ? { multifunction: true } : {}),
+      ...(props.pciMultifunction && this.domain.get(props.pciMultifunction, index) === true
+        ? { multifunction: true }
+        : {}),
     };
   }
 

@@ -38,7 +38,7 @@ export function addCharacterDevices(args: Arguments, domain: Domain, run: QemuRu
     }
     args.json('-device', {
       driver: usb ? 'usb-serial' : pci ? 'pci-serial' : 'isa-serial',
-      ...(pci ? buses.place(serialProps, i) : {}),
+      ...(pci ? { bus: buses.root } : {}),
       id: `serialport${i}`,
       chardev: `serial${i}`,
     });
