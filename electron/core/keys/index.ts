@@ -1,0 +1,342 @@
+import { constants } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { GuesthouseError } from '../../../shared/errors.ts';
+import type { keyCalls } from '../../../shared/ipc/channels.ts';
+import type { Key, KeyCopy, KeyList, PermissionProblem } from '../../../shared/model/key.ts';
+import type { Announce, Handlers } from '../api.ts';
+import type { OperationRunner } from '../operations/runner.ts';
+import { readTextIfAny } from '../platform/fs.ts';
+import type { LibraryPaths } from '../platform/paths.ts';
+import type { AskpassOptions } from '../ssh/askpass.ts';
+import type { SshTarget } from '../ssh/command.ts';
+import { publicKeyLine, removeKey } from '../ssh/copy-id.ts';
+import { ensurePinned } from '../ssh/hostkeys.ts';
+import { askpassFor, type SshSurroundings } from '../ssh/remote.ts';
+import type { Identities } from '../ssh/targets.ts';
+import { addToAgent, agentFingerprints, removeFromAgent } from './agent.ts';
+import { copyToHosts } from './copy.ts';
+import { maxKeyFile, readPrivateHeader } from './header.ts';
+import { changePassphrase, importKey, makeKey, securityKeyPresent } from './make.ts';
+import { folderProblems, repair, scanFolder } from './scan.ts';
+import { KeyTrash } from './trash.ts';
+import { KeyUsage } from './usage.ts';
+import { watchKeys } from './watch.ts';
+
+export interface KeysDeps {
+  readonly paths: LibraryPaths;
+  readonly runner: OperationRunner;
+  readonly announce: Announce;
+  readonly around: SshSurroundings;
+  /** A guest's or server's id or name to how it is reached. */
+  resolve(ref: string): Promise<SshTarget>;
+  /** Servers that are set to use a key: `[key id, server id]`. */
+  assigned(): readonly (readonly [string, string])[];
+}
+
+export interface Keys {
+  readonly handlers: Handlers<(typeof keyCalls)[number]>;
+  list(): Promise<KeyList>;
+  /** Which keys to offer a guest or server. */
+  identities(target: { kind: 'guest' | 'server'; id: string; keyId: string | null }): Promise<Identities>;
+  copies(): readonly KeyCopy[];
+  start(): void;
+  close(): void;
+}
+
+/** sshd stops after six tries (MaxAuthTries); a password must still fit in. */
+const maxOffered = 4;
+
+/** The person's key pairs: what is there, and everything done with them. */
+export function createKeys(deps: KeysDeps): Keys {
+  const { paths, runner, announce, around } = deps;
+  const uid = process.getuid?.() ?? -1;
+  const sshFolder = path.join(paths.home, '.ssh');
+  const folders = { ssh: sshFolder, app: paths.keys };
+  const trash = new KeyTrash(path.join(paths.data, 'trash', 'keys'));
+  const usage = new KeyUsage(paths.data);
+  const copies = new Map<string, KeyCopy>();
+  let stopWatching: () => void = () => {};
+  const told = () => announce({ type: 'keys' });
+
+  async function scan() {
+    const [ssh, app, agent, used] = await Promise.all([
+      scanFolder(sshFolder, 'ssh', uid),
+      scanFolder(paths.keys, 'app', uid),
+      agentFingerprints(),
+      usage.read(),
+    ]);
+    const assigned = deps.assigned();
+    const keys = [...ssh, ...app].map(
+      (key): Key => ({
+        ...key,
+        inAgent: key.fingerprint !== null && (agent?.has(key.fingerprint) ?? false),
+        usedBy: [
+          ...new Set([
+            ...(key.fingerprint ? (used[key.fingerprint] ?? []) : []),
+            ...assigned.filter(([id]) => id === key.id).map(([, server]) => server),
+          ]),
+        ],
+      }),
+    );
+    return { keys, agent };
+  }
+
+  async function list(): Promise<KeyList> {
+    const { keys, agent } = await scan();
+    return {
+      keys,
+      problems: await folderProblems(paths.home, paths.keys, uid),
+      agent: agent ? 'running' : 'none',
+      sshFolder,
+      appFolder: paths.keys,
+      securityKey: securityKeyPresent(),
+      trash: await trash.list(),
+    };
+  }
+
+  async function find(ref: string): Promise<Key> {
+    const { keys } = await scan();
+    const key =
+      keys.find(({ id }) => id === ref) ??
+      keys.find(({ name }) => name === ref) ??
+      keys.find((k) => k.path === ref || k.publicPath === ref);
+    if (!key)
+      throw new GuesthouseError('not-found', `There is no key named ${ref}.`, {
+        todo: 'List the keys: guesthouse keys list',
+        subject: ref,
+      });
+    return key;
+  }
+
+  function privatePath(key: Key): string {
+    if (key.path === null)
+      throw new GuesthouseError('wrong-state', `Only the public half of ${key.name} is here.`, {
+        subject: key.id,
+      });
+    return key.path;
+  }
+
+  /** The public line: from the .pub file, else out of the private key by ssh-keygen (no passphrase for its own format). */
+  async function publicText(key: Key): Promise<string> {
+    if (key.publicPath)
+      return publicKeyLine((await fs.readFile(key.publicPath, 'utf8')).split('\n', 1)[0]!).line;
+    const header = key.path ? await readTextIfAny(key.path) : null;
+    const parsed = header ? readPrivateHeader(header) : null;
+    if (!parsed?.blob)
+      throw new GuesthouseError('wrong-state', `The public half of ${key.name} is not here.`, {
+        todo: `Make it: ssh-keygen -y -f ${key.path} > ${key.path}.pub`,
+        subject: key.id,
+      });
+    return `${parsed.type} ${parsed.blob} ${key.name}`;
+  }
+
+  async function check(): Promise<PermissionProblem[]> {
+    const { keys } = await scan();
+    return [
+      ...(await folderProblems(paths.home, paths.keys, uid)),
+      ...keys.flatMap(({ problems }) => problems),
+    ];
+  }
+
+  const askpass = (
+    title: string,
+    subject: string,
+    operation: string,
+    signal: AbortSignal,
+  ): AskpassOptions => ({
+    ...around,
+    title,
+    host: null,
+    subject,
+    operation,
+    signal,
+  });
+
+  const handlers: Keys['handlers'] = {
+    'keys.list': () => list(),
+    'keys.create': async (spec) => {
+      const { operation, result } = runner.start(
+        {
+          kind: 'key.create',
+          title: `Making the key ${spec.name}`,
+          subject: `${spec.location}:${spec.name}`,
+        },
+        async (op) => {
+          op.phase(spec.type === 'rsa' ? 'Searching for primes' : 'Making the key');
+          await makeKey(folders[spec.location], spec, { signal: op.signal });
+          told();
+        },
+      );
+      result.catch(() => {});
+      return { operation: operation.id, id: `${spec.location}:${spec.name}` };
+    },
+    'keys.import': async ({ name, location, file, text }) => {
+      if ((file === undefined) === (text === undefined))
+        throw new GuesthouseError('invalid-input', 'Give either a file or the text of a key.');
+      await importKey(folders[location], name, text ?? (await readForImport(file!)));
+      told();
+      return { id: `${location}:${name}` };
+    },
+    'keys.changePassphrase': async ({ id, current, next }) => {
+      const key = await find(id);
+      await changePassphrase(privatePath(key), key.encrypted === true, current, next);
+      told();
+    },
+    'keys.publicText': async ({ id }) => publicText(await find(id)),
+    'keys.agentAdd': async ({ id, lifetime, confirm }) => {
+      const key = await find(id);
+      const file = privatePath(key);
+      const title = `Adding ${key.name} to the agent`;
+      const { operation, result } = runner.start(
+        { kind: 'key.agent-add', title, subject: key.id },
+        async (op) => {
+          await addToAgent(file, { lifetime, confirm, askpass: askpass(title, key.id, op.id, op.signal) });
+          told();
+        },
+      );
+      result.catch(() => {});
+      return { operation: operation.id };
+    },
+    'keys.agentRemove': async ({ id }) => {
+      const key = await find(id);
+      await removeFromAgent(key.publicPath ?? privatePath(key));
+      told();
+    },
+    'keys.delete': async ({ id }) => {
+      const key = await find(id);
+      const { operation, result } = runner.start(
+        { kind: 'key.delete', title: `Deleting the key ${key.name}`, subject: key.id, cancellable: false },
+        async (op) => {
+          const trashId = await trash.put(key, Date.now());
+          op.undo(async () => {
+            await trash.restore(trashId);
+            told();
+          });
+          told();
+          return trashId;
+        },
+      );
+      return { operation: operation.id, trashId: await result };
+    },
+    'keys.restore': async ({ id }) => {
+      const { location, files } = await trash.restore(id);
+      told();
+      return { id: `${location}:${files[0]!}` };
+    },
+    'keys.emptyTrash': async () => {
+      await trash.empty();
+      told();
+    },
+    'keys.check': () => check(),
+    'keys.fix': async ({ paths: chosen }) => {
+      const all = await check();
+      const done = new Set<string>();
+      for (const problem of all) {
+        if (!problem.fixable || done.has(problem.path)) continue;
+        if (chosen && !chosen.includes(problem.path)) continue;
+        done.add(problem.path);
+        await repair(problem.path, problem.what, uid);
+      }
+      told();
+      return check();
+    },
+    'keys.copyId': async ({ id, targets }) => {
+      const key = await find(id);
+      const line = publicKeyLine(await publicText(key));
+      const { operation, result } = runner.start(
+        { kind: 'key.copy', title: `Copying the key ${key.name}`, subject: key.id },
+        (op) =>
+          copyToHosts(
+            op,
+            { keyId: key.id, keyName: key.name, key: line, keyFile: key.path ?? key.publicPath!, targets },
+            {
+              around,
+              resolve: deps.resolve,
+              changed: (copy) => {
+                copies.set(copy.operation, copy);
+                for (const old of [...copies.keys()].slice(0, -20)) copies.delete(old);
+                announce({ type: 'key-copy', copy });
+              },
+              accepted: async (target) => {
+                if (key.fingerprint) await usage.add(key.fingerprint, target);
+                told();
+              },
+            },
+          ),
+      );
+      result.catch(() => {});
+      return { operation: operation.id };
+    },
+    'keys.copyState': async ({ operation }) => {
+      const copy = copies.get(operation);
+      if (!copy) throw new GuesthouseError('not-found', 'That copy is not known any more.');
+      return copy;
+    },
+    'keys.removeFromHost': async ({ id, target: ref }) => {
+      const key = await find(id);
+      const line = publicKeyLine(await publicText(key));
+      const target = await deps.resolve(ref);
+      const title = `Removing ${key.name} from ${target.name}`;
+      const { operation, result } = runner.start(
+        { kind: 'key.remove', title, subject: key.id },
+        async (op) => {
+          const session = await askpassFor(around, target, { title, operation: op.id, signal: op.signal });
+          try {
+            op.phase(`Connecting to ${target.name}`);
+            await ensurePinned(target, session);
+            await removeKey(around, target, line, { askpass: session });
+            if (key.fingerprint) await usage.remove(key.fingerprint, target.id);
+            told();
+          } finally {
+            await session.close();
+          }
+        },
+      );
+      result.catch(() => {});
+      return { operation: operation.id };
+    },
+  };
+
+  return {
+    handlers,
+    list,
+    copies: () => [...copies.values()],
+    start: () => {
+      stopWatching = watchKeys(paths.home, paths.keys, told);
+    },
+    close: () => stopWatching(),
+    async identities({ kind, id, keyId }) {
+      const { keys } = await scan();
+      const file = (key: Key) => key.path ?? key.publicPath!;
+      if (keyId !== null) {
+        const key = keys.find((k) => k.id === keyId);
+        if (key) return { files: [file(key)], only: true };
+      }
+      const used = keys.filter((key) => key.usedBy.includes(id));
+      // A server without a word of ours about keys: ssh's own choice, from the person's configuration.
+      if (kind === 'server' && used.length === 0) return { files: [], only: false };
+      const usual = keys.filter(({ location, name }) => location === 'app' || /^id_/.test(name));
+      return { files: [...new Set([...used, ...usual].map(file))].slice(0, maxOffered), only: false };
+    },
+  };
+}
+
+async function readForImport(file: string): Promise<string> {
+  if (!path.isAbsolute(file)) throw new GuesthouseError('invalid-input', 'The path must be absolute.');
+  const handle = await fs
+    .open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    .catch((cause: NodeJS.ErrnoException) => {
+      throw new GuesthouseError('not-found', `${file} cannot be read.`, { why: cause.message });
+    });
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile() || stat.size > maxKeyFile)
+      throw new GuesthouseError('invalid-input', 'This is no private key.', {
+        why: stat.isFile() ? 'It is far too big.' : 'It is not a file.',
+      });
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
+}

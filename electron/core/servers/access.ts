@@ -1,0 +1,90 @@
+import * as fs from 'node:fs/promises';
+import type { Snapshot } from '../../../shared/ipc/events.ts';
+import type { Guest } from '../../../shared/model/guest.ts';
+import type { Terminal } from '../../../shared/model/terminal.ts';
+import type { Announce, Handlers } from '../api.ts';
+import { createKeys, type Keys } from '../keys/index.ts';
+import type { OperationRunner } from '../operations/runner.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { LibraryPaths } from '../platform/paths.ts';
+import type { ConsoleSpec } from '../ssh/console.ts';
+import { createSsh, exportFile } from '../ssh/index.ts';
+import { Prompts } from '../ssh/prompts.ts';
+import type { SshSurroundings } from '../ssh/remote.ts';
+import { Targets } from '../ssh/targets.ts';
+import { configAliases } from './import.ts';
+import { createServers } from './index.ts';
+import { ServerStore } from './store.ts';
+
+export interface AccessDeps {
+  readonly paths: LibraryPaths;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly runner: OperationRunner;
+  readonly announce: Announce;
+  readonly guests: { list(): readonly Guest[] };
+  readonly terminals?: { open(spec: ConsoleSpec): Terminal };
+}
+
+export interface Access {
+  readonly handlers: Partial<Handlers>;
+  snapshot(): Partial<Snapshot>;
+  start(): void;
+  close(): void;
+  /** For other engines that work over SSH: resolve a guest or server, then `runRemote(around, target, …)`. */
+  readonly targets: Targets;
+  readonly around: SshSurroundings;
+  readonly prompts: Prompts;
+  readonly keys: Pick<Keys, 'list'>;
+  readonly servers: Pick<ServerStore, 'list'>;
+}
+
+/** Keys, SSH and servers, put together: they need each other, and the rest of core needs one door to them. */
+export function createAccess(deps: AccessDeps): Access {
+  const { paths, log, clock, runner, announce, guests } = deps;
+  const store = new ServerStore(paths.data, log);
+  const prompts = new Prompts(announce);
+  const around: SshSurroundings = { prompts, runtime: paths.runtime, scriptFolder: paths.data };
+  const readable = (file: string) =>
+    fs.access(file, fs.constants.R_OK).then(
+      () => true,
+      () => false,
+    );
+  const targets: Targets = new Targets(
+    { paths, guests, servers: store, identities: (target) => keys.identities(target) },
+    readable,
+  );
+  const keys = createKeys({
+    paths,
+    runner,
+    announce,
+    around,
+    resolve: (ref) => targets.resolve(ref),
+    assigned: () => store.list().flatMap(({ id, keyId }) => (keyId === null ? [] : [[keyId, id] as const])),
+  });
+  const file = exportFile(paths);
+  const servers = createServers({ paths, runner, announce, clock, around, store, targets, exportFile: file });
+  const ssh = createSsh({
+    paths,
+    runner,
+    clock,
+    around,
+    targets,
+    guests,
+    servers: store,
+    aliases: () => configAliases(paths.home, file),
+    terminals: deps.terminals,
+  });
+  return {
+    handlers: { ...keys.handlers, ...servers.handlers, ...ssh.handlers },
+    snapshot: () => ({ prompts: prompts.list(), servers: servers.list(), keyCopies: keys.copies() }),
+    start: () => keys.start(),
+    close: () => keys.close(),
+    targets,
+    around,
+    prompts,
+    keys,
+    servers: store,
+  };
+}

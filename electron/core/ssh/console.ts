@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import type { Guest } from '../../../shared/model/guest.ts';
+import { guestStateWords } from '../../../shared/model/guest.ts';
+import type { Clock } from '../platform/clock.ts';
+import { makePrivateDir } from '../platform/fs.ts';
+import { type SshTarget, sshArgv } from './command.ts';
+import { ensurePinned } from './hostkeys.ts';
+import { quote } from './quote.ts';
+import { waitForSshd } from './ready.ts';
+import { askpassFor, type SshSurroundings } from './remote.ts';
+
+/** What a terminal manager runs; the shape of its own type, which stands above this folder. */
+export interface ConsoleSpec {
+  readonly kind: 'ssh';
+  readonly title: string;
+  readonly subject: string;
+  readonly launch: (
+    waiting: (reason: string) => void,
+    signal: AbortSignal,
+  ) => Promise<{ argv: readonly [string, ...string[]]; env?: Readonly<Record<string, string>> }>;
+  readonly explain: (end: { exitCode: number | null; signal: number | null; error: string | null }) => {
+    reason: string;
+    again: boolean;
+  };
+}
+
+export interface ConsoleDeps {
+  readonly around: SshSurroundings;
+  readonly clock: Clock;
+  resolve(id: string): Promise<SshTarget>;
+  /** The guest as it is now; undefined when it is gone or the target is a server. */
+  guest(id: string): Guest | undefined;
+}
+
+const running = (guest: Guest) => guest.state === 'running' || guest.state === 'shutting-down';
+
+/**
+ * An SSH console. It waits for a guest's sshd instead of failing, asks for an unknown host key before anything is
+ * shown, says why it ended, and comes back by itself after a guest's reboot: only when it had been logged in before
+ * (ssh runs LocalCommand after the log-in, which leaves a mark here), so that a refused key is not tried for ever.
+ */
+export function sshConsole(target: SshTarget, command: readonly string[], deps: ConsoleDeps): ConsoleSpec {
+  const { around, clock } = deps;
+  const folder = path.join(around.runtime, 'consoles');
+  const mark = path.join(folder, randomBytes(8).toString('hex'));
+  const isGuest = target.kind === 'guest';
+  return {
+    kind: 'ssh',
+    title: target.name,
+    subject: target.id,
+    launch: async (waiting, signal) => {
+      await fs.rm(mark, { force: true });
+      if (isGuest)
+        await waitForSshd(
+          () => {
+            const guest = deps.guest(target.id);
+            return guest && running(guest) ? guest.ssh : null;
+          },
+          (seconds) => {
+            const guest = deps.guest(target.id);
+            if (guest && running(guest)) waiting(`Waiting for sshd, ${seconds} s`);
+            else
+              waiting(
+                guest
+                  ? `${guestStateWords[guest.state].word}: the console opens when the guest runs.`
+                  : 'The guest is gone.',
+              );
+          },
+          clock,
+          signal,
+        );
+      else waiting(`Connecting to ${target.address}`);
+      const now = await deps.resolve(target.id);
+      const session = await askpassFor(around, now, { title: `Opening a console on ${now.name}`, signal });
+      try {
+        await ensurePinned(now, session);
+      } finally {
+        await session.close();
+      }
+      await makePrivateDir(folder);
+      const options = isGuest
+        ? [
+            'PermitLocalCommand=yes',
+            `LocalCommand=: >${quote(mark).replaceAll('%', '%%')}`,
+            'RemoteCommand=none',
+          ]
+        : [];
+      const argv = sshArgv(now, { how: 'terminal', options }, command, command.length ? ['-t'] : []);
+      // ssh runs LocalCommand in $SHELL.
+      return isGuest ? { argv, env: { SHELL: '/bin/sh' } } : { argv };
+    },
+    explain: ({ exitCode, error }) => {
+      const wasIn = existsSync(mark);
+      if (error) return { reason: error, again: false };
+      if (exitCode === 255) {
+        // The guest went away under a console that was in: it reboots, or its network does.
+        if (isGuest && wasIn && deps.guest(target.id))
+          return { reason: 'The connection was lost.', again: true };
+        return { reason: 'The connection was lost, or could not be made.', again: false };
+      }
+      if (exitCode === null) return { reason: 'The console was closed.', again: false };
+      return {
+        reason: exitCode === 0 ? 'You logged out.' : `It ended with exit code ${exitCode}.`,
+        again: false,
+      };
+    },
+  };
+}
