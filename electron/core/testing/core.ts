@@ -1,0 +1,72 @@
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import * as path from 'node:path';
+import { fromWire } from '../../../shared/errors.ts';
+import type { CoreEvent } from '../../../shared/ipc/events.ts';
+import type { Guest } from '../../../shared/model/guest.ts';
+import type { Operation } from '../../../shared/model/operation.ts';
+import type { Core } from '../api.ts';
+import { createCore } from '../index.ts';
+import { silentLog } from '../platform/log.ts';
+import type { LibraryPaths } from '../platform/paths.ts';
+
+/** A core in this process, with what a test needs around it. */
+export interface TestCore {
+  readonly core: Core;
+  readonly events: CoreEvent[];
+  guest(id: string): Promise<Guest>;
+  /** Waits for an operation to end well. @throws its error */
+  done(started: { readonly operation: string }): Promise<Operation>;
+  close(): Promise<void>;
+}
+
+/** Opens the library of `paths` as its owner, without a socket and without terminals. */
+export async function openTestCore(paths: LibraryPaths, options: { qemu?: string } = {}): Promise<TestCore> {
+  const core = await createCore({
+    paths,
+    log: silentLog,
+    version: 'test',
+    forkTerminalHost: () => {
+      throw new Error('no terminals in this test');
+    },
+    ...options,
+  });
+  const events: CoreEvent[] = [];
+  const ended = new Map<string, Operation>();
+  const waiting = new Map<string, () => void>();
+  core.onEvent(({ event }) => {
+    events.push(event);
+    if (event.type !== 'operation' || event.operation.endedAt === null) return;
+    ended.set(event.operation.id, event.operation);
+    waiting.get(event.operation.id)?.();
+  });
+  return {
+    core,
+    events,
+    async guest(id) {
+      const { guests } = await core.call('core.snapshot', undefined);
+      const found = guests.find((guest) => guest.id === id);
+      if (!found) throw new Error(`no guest ${id}`);
+      return found;
+    },
+    async done({ operation }) {
+      if (!ended.has(operation)) await new Promise<void>((resolve) => waiting.set(operation, resolve));
+      const end = ended.get(operation)!;
+      if (end.status !== 'done')
+        throw fromWire(end.error ?? { code: 'cancelled', message: `${end.kind} was cancelled` });
+      return end;
+    },
+    close: () => core.close(),
+  };
+}
+
+/**
+ * Lets a temporary library use the starter images that tests share, so that one is built once:
+ * `$GUESTHOUSE_TEST_CACHE/starters`, or a folder of this user's in /tmp.
+ */
+export function shareStarters(paths: LibraryPaths): void {
+  const cache = process.env.GUESTHOUSE_TEST_CACHE ?? path.join(tmpdir(), `guesthouse-test-${userInfo().uid}`);
+  const starters = path.join(cache, 'starters');
+  mkdirSync(starters, { recursive: true, mode: 0o700 });
+  symlinkSync(starters, path.join(paths.cache, 'starters'));
+}
