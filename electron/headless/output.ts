@@ -58,8 +58,10 @@ export class Progress {
     if (this.quiet) return;
     const text = plain(operation.phase ? `${operation.title}: ${operation.phase}` : operation.title);
     if (!this.stream.isTTY) {
-      if (text !== this.last) this.stream.write(`${text}\n`);
-      this.last = text;
+      // A counter in the phase is not another phase.
+      const phase = text.replace(/\d+/g, '#');
+      if (phase !== this.last) this.stream.write(`${text}\n`);
+      this.last = phase;
       return;
     }
     const part = operation.fraction === null ? '' : ` ${Math.round(operation.fraction * 100)} %`;

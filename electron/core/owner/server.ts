@@ -54,11 +54,11 @@ export class OwnerServer {
   serve(core: Core): void {
     this.core = core;
     for (const connection of this.connections) connection.serve(core);
-    this.listen();
+    this.watch();
   }
 
   /** Listens to events only while there is somebody to tell: core measures guests only while it is listened to. */
-  private listen(): void {
+  private watch(): void {
     if (this.connections.size === 0) {
       this.off?.();
       this.off = null;
@@ -80,11 +80,13 @@ export class OwnerServer {
   }
 
   private accept(socket: net.Socket): void {
-    const connection = new Connection(socket, this.hello, this.log, () =>
-      this.connections.delete(connection),
-    );
+    const connection = new Connection(socket, this.hello, this.log, () => {
+      this.connections.delete(connection);
+      this.watch();
+    });
     this.connections.add(connection);
     if (this.core) connection.serve(this.core);
+    this.watch();
   }
 }
 
