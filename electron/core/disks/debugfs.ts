@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
@@ -9,8 +10,14 @@ import { limited } from './limits.ts';
  * Builds the commands for one debugfs run (debugfs(8)). Folders are entered by inode number; names are those of the
  * plan, checked when it was made; contents come from files in our own folder. So nothing that was merely found in an
  * image becomes a command.
+ * @param freeBlocks blocks that debugfs would forget to free (see attribute-blocks.ts)
  */
-export async function writeScript(changes: readonly PlannedChange[], dir: string): Promise<string> {
+export async function writeScript(
+  changes: readonly PlannedChange[],
+  freeBlocks: readonly number[],
+  sectorsPerBlock: number,
+  dir: string,
+): Promise<string> {
   const lines: string[] = [];
   let here = '';
   let files = 0;
@@ -40,15 +47,18 @@ export async function writeScript(changes: readonly PlannedChange[], dir: string
       for (const [attribute, value] of all)
         lines.push(`ea_set -f ${await temp(value)} -r ${target} ${attribute}`);
     };
+    const remove = (command: 'rm' | 'rmdir') => {
+      if (existing) lines.push(`${command} ${target}`);
+    };
     switch (change.kind) {
       case 'file':
-        if (existing) lines.push(`rm ${target}`);
+        remove('rm');
         lines.push(`write ${await temp(change.content)} ${target}`);
         attributes(0o100000, change);
         await xattrs(change.xattrs);
         break;
       case 'symlink':
-        if (existing) lines.push(`rm ${target}`);
+        remove('rm');
         lines.push(`symlink ${target} ${quote(change.target)}`);
         await xattrs(change.xattrs);
         break;
@@ -57,12 +67,25 @@ export async function writeScript(changes: readonly PlannedChange[], dir: string
         attributes(0o040000, change);
         break;
       case 'removed':
-        lines.push(`${change.folder ? 'rmdir' : 'rm'} ${target}`);
+        remove(change.folder ? 'rmdir' : 'rm');
         break;
       case 'attributes':
         if (existing) attributes(existing.mode & 0o170000, change, `<${existing.number}>`);
         break;
     }
+  }
+  if (freeBlocks.length > 0) {
+    // `freeb` leaves the group's counts wrong. As the only block of a file that is removed, a block is freed well.
+    const scratch = `.scratch-${randomBytes(8).toString('hex')}`;
+    const empty = await temp(new Uint8Array());
+    lines.push('cd <2>');
+    for (const block of freeBlocks)
+      lines.push(
+        `write ${empty} ${scratch}`,
+        `set_inode_field ${scratch} bmap[0] ${block}`,
+        `set_inode_field ${scratch} blocks ${sectorsPerBlock}`,
+        `rm ${scratch}`,
+      );
   }
   return `${lines.join('\n')}\n`;
 }

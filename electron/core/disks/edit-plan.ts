@@ -55,6 +55,7 @@ export interface PlannedChange {
 /** Attributes that must not outlive the content they were made for (capabilities(7), IMA). */
 const contentBound = new Set(['security.capability', 'security.ima', 'security.evm']);
 const maxContent = 64 << 20;
+const safeAttribute = /^[\w.:@-]+$/;
 
 interface Folder {
   readonly path: string;
@@ -268,7 +269,16 @@ export class EditPlan {
     what: Pick<PlannedChange, 'overwrite' | 'change'>,
   ): void {
     const { path, mountPath, fs, folderInode, newFolders, name, existing } = place;
-    this.planned.set(path, { path, mountPath, fs, folderInode, newFolders, name, existing, ...what });
+    this.planned.set(path, {
+      path,
+      mountPath,
+      fs,
+      folderInode,
+      newFolders,
+      name,
+      existing,
+      ...what,
+    });
   }
 
   private async locate(path: string, parents: boolean) {
@@ -284,6 +294,7 @@ export class EditPlan {
       folder.newFolders.length > 0
         ? null
         : await folder.fs.lookup(await folder.fs.readInode(folder.inode), name);
+    const existing = number === null ? null : await folder.fs.readInode(number);
     return {
       path,
       name,
@@ -291,7 +302,7 @@ export class EditPlan {
       mountPath: folder.mountPath,
       folderInode: folder.inode,
       newFolders: folder.newFolders,
-      existing: number === null ? null : await folder.fs.readInode(number),
+      existing,
       before: this.planned.get(path) ?? null,
     };
   }
@@ -346,7 +357,7 @@ export class EditPlan {
           },
         );
     // Names come from the image: what debugfs could misread is left behind rather than passed on.
-    return new Map([...all].filter(([name]) => /^[\w.:@-]+$/.test(name) && !contentBound.has(name)));
+    return new Map([...all].filter(([name]) => safeAttribute.test(name) && !contentBound.has(name)));
   }
 }
 

@@ -116,6 +116,27 @@ describe('an edit', () => {
     expect(fs.readdirSync(runtimeDir)).toEqual([]);
   });
 
+  test('gives up its share of an attribute block that files have in common', async () => {
+    const shared = async () =>
+      look(raw, async (guest) => (await guest.resolve('/etc/hostname')).inode.attributeBlock);
+    makeExt(raw.path, source, 32, ['-b', '4096', '-O', '^metadata_csum']);
+    debugfs(raw.path, [`ea_set /etc/hostname user.long ${'x'.repeat(200)}`]);
+    const first = await shared();
+    debugfs(raw.path, [
+      `set_inode_field /etc/machine-id file_acl ${first}`,
+      'set_inode_field /etc/machine-id blocks 16',
+    ]);
+    const image = fs.openSync(raw.path, 'r+');
+    fs.writeSync(image, Buffer.from([2, 0, 0, 0]), 0, 4, first * 4096 + 4);
+    fs.closeSync(image);
+    tool(['e2fsck', '-fn', raw.path]);
+    await editDisk(raw, policy, options, (edit) =>
+      edit.write('/etc/machine-id', 'one', { keepXattrs: false }),
+    );
+    await look(raw, async (guest) => expect((await guest.xattrs('/etc/hostname')).size).toBe(1));
+    await editDisk(raw, policy, options, (edit) => edit.remove('/etc/hostname'));
+  });
+
   test('goes into the overlay of a partitioned disk and leaves its base as it was', async () => {
     const overlay = await partitioned();
     const base = fs.readFileSync(path.join(dir, 'base.qcow2'));
@@ -193,7 +214,7 @@ describe('an edit', () => {
     fs.writeFileSync(newer, Buffer.alloc(4096, 'from-the-journal'));
     debugfs(raw.path, ['journal_open', `journal_write -b ${block} ${newer}`, 'journal_close']);
     const report = await editDisk(raw, policy, options, async (edit) => {
-      expect((await edit.guest.readFile('/etc/hostname')).toString()).toBe('from-the');
+      expect((await edit.guest.readFile('/etc/hostname')).toString()).toBe('from-the-');
       await edit.write('/etc/hostname', 'edited');
     });
     expect(report.replayed).toEqual(['/']);

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs/promises';
 import { GuesthouseError } from '../../../shared/errors.ts';
+import { releaseAttributeBlocks } from './attribute-blocks.ts';
 import { replayJournal, runDebugfs, verifyFilesystem, writeScript } from './debugfs.ts';
 import { EditPlan, type PlannedChange } from './edit-plan.ts';
 import { Ext4, rootInode } from './ext4/ext4.ts';
@@ -142,9 +143,11 @@ async function apply(
   try {
     const ext4 = changes[0]!.fs;
     await checkUnchanged(target.file, ext4);
-    const script = await writeScript(changes, target.dir);
+    const attributes = await releaseAttributeBlocks(changes, ext4);
+    const script = await writeScript(changes, attributes.free, ext4.blockSize / 512, target.dir);
     for (const { overwrite, existing } of changes)
       if (overwrite && existing) await scrub(device, ext4, existing);
+    for (const { offset, bytes } of attributes.rewrite) await device.write(bytes, 0, bytes.length, offset);
     await runDebugfs(target.file, script, target.dir, options.signal);
     await readBack(target.file, changes);
     if (options.verify) await verifyFilesystem(target.file, options.signal);
