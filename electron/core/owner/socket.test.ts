@@ -57,6 +57,7 @@ describe('a client', () => {
     expect(far.ownerPid).toBe(process.pid);
     expect(await far.call('guests.log', { id: 'a', lines: 3 })).toBe('{"id":"a","lines":3}');
     expect(await far.call('guests.pause', { id: 'a' })).toBeUndefined();
+    expect(await far.call('starters.list', undefined)).toBeUndefined();
     await expect(far.call('guests.detail', { id: 'a' })).rejects.toMatchObject({
       code: 'not-found',
       message: 'No such guest.',

@@ -22,7 +22,7 @@ const id = z.number().int().min(0).max(0xffffffff);
 
 /** From a client. A call's name and input are parsed by core. */
 export const fromClient = z.discriminatedUnion('t', [
-  z.object({ t: z.literal('call'), id, name: z.string().max(100), input: z.unknown() }),
+  z.object({ t: z.literal('call'), id, name: z.string().max(100), input: z.unknown().optional() }),
   z.object({ t: z.literal('cancel'), id }),
   z.object({ t: z.literal('open'), port: id, kind: z.enum(['terminal', 'screen']), id: z.string().max(200) }),
   z.object({ t: z.literal('close'), port: id }),
