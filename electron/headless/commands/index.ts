@@ -4,10 +4,13 @@ import { registerConsole } from './console.ts';
 import { registerCreate } from './create.ts';
 import { registerDelete } from './delete.ts';
 import { registerHost } from './host.ts';
+import { registerKeys } from './keys.ts';
 import { registerLabels } from './labels.ts';
 import { registerList } from './list.ts';
 import { registerPower } from './power.ts';
+import { registerServers } from './servers.ts';
 import { registerShow } from './show.ts';
+import { registerSsh } from './ssh.ts';
 import { registerStarter } from './starter.ts';
 
 /** Adds a group of commands to the program. One file a group. */
@@ -23,4 +26,7 @@ export const commands: readonly Register[] = [
   registerConsole,
   registerLabels,
   registerDelete,
+  registerKeys,
+  registerSsh,
+  registerServers,
 ];
