@@ -43,6 +43,8 @@ const program = new Command('guesthouse')
   .description('Virtual machines of this computer, without the window. The window may be open meanwhile.')
   .version(version)
   .showHelpAfterError('(--help tells more)')
+  // So that `ssh NAME command -x` hands -x on.
+  .enablePositionalOptions()
   .exitOverride();
 for (const register of commands) register(program, runner);
 // Commands made before would not inherit it.
