@@ -5,11 +5,14 @@ import type { CoreEvent, EventEnvelope, Snapshot } from '../../shared/ipc/events
 import type { CallContext, Core, Handlers } from './api.ts';
 import { createGuests } from './guests/index.ts';
 import { createHost } from './host/index.ts';
+import { createIdentity } from './identity/index.ts';
+import type { RemoteMachines } from './identity/remote-machines.ts';
 import { OperationRunner } from './operations/runner.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
 import { ensureLibrary, type LibraryPaths } from './platform/paths.ts';
 import { createAccelerators } from './qemu/accelerators.ts';
+import { createAccess } from './servers/access.ts';
 import { createSettings } from './settings.ts';
 import { createTemplates } from './templates/index.ts';
 import { createStarters } from './templates/starters.ts';
@@ -45,6 +48,15 @@ interface CoreModule {
   readonly close?: () => void | Promise<void>;
 }
 
+/** Until the SSH part is there, nothing is reached. */
+const noRemoteMachines: RemoteMachines = {
+  servers: () => [],
+  run: async () => {
+    throw new GuesthouseError('unsupported', 'Machines are not reached over SSH yet.');
+  },
+  pin: async () => {},
+};
+
 /**
  * The one door to core: reads the library, adopts the guests that run, and answers the calls of the contract. Only the
  * owner of the library may have one (owner/acquire.ts).
@@ -52,6 +64,7 @@ interface CoreModule {
 export async function createCore(deps: CoreDeps): Promise<Core> {
   const { paths, log, version } = deps;
   const clock = deps.clock ?? systemClock;
+  process.umask(0o077); // sockets and logs that QEMU makes are this person's alone
   ensureLibrary(paths);
 
   let revision = 0;
@@ -86,18 +99,34 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     onStarterBuilt: () => void starters.refresh(),
   });
   const host = createHost({ paths, accelerators, qemu: deps.qemu });
-  const templates = createTemplates({
-    ...guests.deps,
-    announce,
-    lifecycle: guests.lifecycle,
-    onIdentity: () => {},
-  });
   const terminals = createTerminals({
     fork: deps.forkTerminalHost,
     announce,
     log,
     serial: guests.serialPort,
     serialPorts: () => guests.registry.all().map(({ id }) => guests.serialPort(id)),
+  });
+  const templates = createTemplates({
+    ...guests.deps,
+    announce,
+    lifecycle: guests.lifecycle,
+    onIdentity: () => announce({ type: 'identity' }),
+  });
+  const identity = createIdentity({
+    ...guests.deps,
+    announce,
+    templates: templates.store,
+    remote: noRemoteMachines,
+  });
+  // Keys, SSH and servers.
+  const access = createAccess({
+    paths,
+    log,
+    clock,
+    runner,
+    announce,
+    guests: { list: () => guests.snapshot() },
+    terminals,
   });
   await guests.load();
   await templates.load();
@@ -111,8 +140,9 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       start: () => guests.start(),
       close: () => guests.close(),
     },
-    { handlers: host.handlers },
     { handlers: templates.handlers, snapshot: () => ({ templates: templates.snapshot() }) },
+    { handlers: identity.handlers },
+    { handlers: host.handlers },
     {
       handlers: terminals.handlers,
       snapshot: () => ({ terminals: terminals.list() }),
@@ -122,6 +152,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       },
       close: () => terminals.close(),
     },
+    access,
     {
       handlers: {
         'operations.cancel': ({ id }) => runner.cancel(id),

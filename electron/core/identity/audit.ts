@@ -81,6 +81,11 @@ export class DiskAuditor {
     return answers;
   }
 
+  /** What was read last, whatever changed since: for a guest that runs, whose disk must be left alone. */
+  async lastKnown(id: string): Promise<IdentityFacts | null> {
+    return (await this.load())[id]?.facts ?? null;
+  }
+
   private async one(
     subject: AuditSubject,
     known: Cache[string] | undefined,

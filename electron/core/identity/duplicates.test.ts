@@ -59,6 +59,15 @@ describe('findDuplicates', () => {
     ).toEqual([]);
   });
 
+  it("counts what is on a template's disk, not what it is called outside", () => {
+    const outside = { uuid: 'same', macs: ['same'] };
+    const template = { kind: 'template' as const, ...outside };
+    expect(findDuplicates([row('a', {}, outside), row('t', {}, template)])).toEqual([]);
+    expect(
+      findDuplicates([row('a', { machineId: 'm' }), row('t', { machineId: 'm' }, template)]),
+    ).toHaveLength(1);
+  });
+
   it('takes a guest and a server with one key as a pair, and one machine with two equal keys as none', () => {
     const groups = findDuplicates([
       row('a', { hostKeys: [key('SHA256:1'), key('SHA256:1')] }),

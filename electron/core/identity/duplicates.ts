@@ -47,10 +47,12 @@ export function findDuplicates(rows: readonly IdentityRow[]): readonly Duplicate
   for (const row of rows) {
     note('machine-id', row.facts?.machineId, row);
     for (const key of row.facts?.hostKeys ?? []) note('host-key', key.fingerprint, row);
+    // A template never runs, and its clones get their own: what it is called outside the disk meets nobody.
+    if (row.kind === 'template') continue;
     note('uuid', row.uuid, row);
     for (const mac of row.macs) note('mac', mac, row);
     const hostname = row.facts?.hostname?.toLowerCase();
-    if (row.kind !== 'template' && hostname && !meaningless.has(hostname)) note('hostname', hostname, row);
+    if (hostname && !meaningless.has(hostname)) note('hostname', hostname, row);
   }
   // The keys of one pair of machines are one finding, not one for each key type.
   const seen = new Set<string>();

@@ -25,7 +25,7 @@ export interface HostKeyFile {
   readonly hasCertificate: boolean;
   /** Named by a HostKey line of sshd_config. */
   readonly configured: boolean;
-  readonly key: { readonly type: string; readonly fingerprint: string } | null;
+  readonly key: { readonly type: string; readonly fingerprint: string; readonly blob: Buffer } | null;
 }
 
 /**
@@ -61,11 +61,11 @@ async function readKey(tree: GuestTree, path: string): Promise<HostKeyFile['key'
   const blob = text === null ? null : publicBlobOfPrivateKey(text);
   if (blob) {
     const type = blob.subarray(4, 4 + blob.readUInt32BE(0)).toString('latin1');
-    return { type, fingerprint: fingerprintOf(blob) };
+    return { type, fingerprint: fingerprintOf(blob), blob };
   }
   const line = (await tree.readFile(`${path}.pub`, 65536).catch(() => null))?.toString('latin1');
   const parsed = line === undefined ? null : parsePublicKey(line);
-  return parsed && { type: parsed.type, fingerprint: parsed.fingerprint };
+  return parsed;
 }
 
 async function configuredHostKeys(tree: GuestTree): Promise<readonly string[]> {
@@ -104,6 +104,14 @@ async function globInclude(tree: GuestTree, word: string): Promise<readonly stri
     .replaceAll('*', '.*')
     .replaceAll('?', '.');
   return matching(tree, folder, new RegExp(`^${source}$`), 500);
+}
+
+/** The public host keys a guest's sshd will show, as known_hosts wants them. */
+export async function publicHostKeys(tree: GuestTree): Promise<{ type: string; key: string }[]> {
+  const keys: { type: string; key: string }[] = [];
+  for (const { key } of await findHostKeyFiles(tree))
+    if (key) keys.push({ type: key.type, key: key.blob.toString('base64') });
+  return keys;
 }
 
 /** Reads what identifies a machine from its disk. */

@@ -1,0 +1,283 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { IdentityRow } from '../../../shared/model/identity.ts';
+import { openGuestDisk, withinFolders } from '../disks/index.ts';
+import { makeHostKey } from '../identity/hostkeys.ts';
+import { ensureLibrary } from '../platform/paths.ts';
+import { openTestCore, shareStarters, type TestCore } from '../testing/core.ts';
+import { type TempHome, tempHome } from '../testing/temp-home.ts';
+
+// One guest from the starter, one template of it, and everything that is done with them. Nothing boots here.
+let home: TempHome;
+let test: TestCore;
+let sourceId = '';
+let templateId = '';
+const parts = ['machine-id', 'hostname', 'host-keys'] as const;
+
+beforeAll(async () => {
+  home = await tempHome();
+  ensureLibrary(home.paths);
+  shareStarters(home.paths);
+  test = await openTestCore(home.paths);
+  const made = await test.core.call('guests.create', {
+    name: 'source',
+    from: { kind: 'starter', id: 'debian-12' },
+  });
+  await test.done(made);
+  sourceId = made.id;
+});
+afterAll(async () => {
+  await test?.close();
+  await home?.remove();
+});
+
+const rows = async (refresh = false) => (await test.core.call('identity.audit', { refresh })).rows;
+const rowOf = async (name: string): Promise<IdentityRow> => (await rows()).find((row) => row.name === name)!;
+const idOf = async (name: string) =>
+  (await test.core.call('core.snapshot', undefined)).guests.find((g) => g.name === name)!.id;
+/** e2fsck of the guest's root, through qemu-img, as a second opinion from outside. */
+function fsckClean(disk: string): void {
+  const raw = path.join(home.paths.cache, 'fsck.raw');
+  execFileSync('qemu-img', ['convert', '-O', 'raw', disk, raw]);
+  try {
+    const table = JSON.parse(
+      execFileSync('/usr/sbin/sfdisk', ['-J', raw], { encoding: 'utf8' }),
+    ).partitiontable;
+    const root = table.partitions.at(-1);
+    execFileSync('dd', [
+      `if=${raw}`,
+      `of=${raw}.p`,
+      'bs=1M',
+      `skip=${(root.start * 512) / 2 ** 20}`,
+      'conv=sparse',
+      'status=none',
+    ]);
+    execFileSync('/usr/sbin/e2fsck', ['-fn', `${raw}.p`], { stdio: 'pipe' });
+  } finally {
+    rmSync(raw, { force: true });
+    rmSync(`${raw}.p`, { force: true });
+  }
+}
+
+describe('a template', () => {
+  it('is previewed by its very paths, made, sealed and read-only; its secrets are nowhere in the image', async () => {
+    const before = await rowOf('source');
+    expect(before.facts?.machineId).toMatch(/^[0-9a-f]{32}$/);
+    const plan = await test.core.call('templates.planSeal', { id: sourceId, name: 'debian', keep: true });
+    expect(plan.changes.map((change) => change.path)).toEqual(
+      expect.arrayContaining(['/etc/machine-id', '/etc/ssh/ssh_host_ed25519_key', '/etc/hostname']),
+    );
+    const started = await test.core.call('templates.seal', { planId: plan.planId });
+    await test.done(started);
+    templateId = started.id;
+    const [template] = await test.core.call('templates.list', undefined);
+    expect(template).toMatchObject({ id: templateId, name: 'debian', problem: null, linkedClones: [] });
+    const row = await rowOf('debian');
+    expect(row.facts).toMatchObject({
+      machineIdState: 'empty',
+      dbus: 'link',
+      hostKeys: [],
+      hostname: 'localhost',
+    });
+    const disk = template!.disks[0]!.file!;
+    expect(statSync(disk).mode & 0o777).toBe(0o444);
+    // A line of the old private key is in the guest's image, and nowhere in the template's.
+    const guestDisk = (await test.guest(sourceId)).disks[0]!.file!;
+    const root = await openGuestDisk({ path: guestDisk, format: 'qcow2' }, withinFolders(home.paths.data));
+    const secret = (await root.readFile('/etc/ssh/ssh_host_ed25519_key')).toString('latin1').split('\n')[3]!;
+    await root.close();
+    expect(secret).toMatch(/^[A-Za-z0-9+/]{60,}$/);
+    execFileSync('grep', ['-q', '-a', '-F', '--', secret, guestDisk]);
+    expect(() => execFileSync('grep', ['-q', '-a', '-F', '--', secret, disk])).toThrow();
+    fsckClean(disk);
+    // The guest it was made of is as it was.
+    expect((await rowOf('source')).facts?.machineId).toBe(before.facts?.machineId);
+  });
+
+  it('is not to be started', async () => {
+    await expect(test.core.call('guests.start', { id: templateId })).rejects.toMatchObject({
+      code: 'not-found',
+    });
+  });
+});
+
+describe('clones', () => {
+  it('are made as planned, all distinct, with pinned keys, and need their template', async () => {
+    const key = (await makeHostKey('ed25519', 'me@laptop')).publicKey.trim();
+    const plan = await test.core.call('clones.plan', {
+      source: 'debian',
+      names: ['web-01', 'web-02', 'web-03', 'web-04', 'web-05'],
+      authorizedKeys: [key],
+      tags: ['web'],
+      memory: 512,
+    });
+    expect(plan.items).toHaveLength(5);
+    await test.done(await test.core.call('clones.run', { planId: plan.planId }));
+    const results = await test.core.call('clones.results', { planId: plan.planId });
+    expect(results.map((result) => result.status)).toEqual(Array(5).fill('made'));
+    const report = await test.core.call('identity.audit', {});
+    const found = report.rows.filter((row) => row.name.startsWith('web-'));
+    for (const item of plan.items) {
+      const row = found.find((one) => one.name === item.name)!;
+      expect(row.facts).toMatchObject({
+        machineId: item.identity.machineId,
+        dbus: 'link',
+        hostname: item.identity.hostname,
+      });
+      expect(row.facts!.hostKeys.map((k) => k.fingerprint).sort()).toEqual(
+        item.identity.hostKeys.map((k) => k.fingerprint).sort(),
+      );
+      expect(row.uuid).toBe(item.identity.uuid);
+      expect(row.verification).toBe('planned');
+      const guest = await test.guest(row.id);
+      expect(guest).toMatchObject({ memory: 512, tags: ['web'], state: 'off' });
+      expect(guest.ssh?.port).toBe(item.sshPort);
+      const pinned = readFileSync(path.join(guest.folder, 'known_hosts'), 'utf8');
+      expect(pinned.split('\n').filter((line) => line.startsWith(`${row.uuid} `))).toHaveLength(2);
+      expect(guest.disks[0]!.allocatedSize).toBeLessThan(20 << 20);
+    }
+    expect(report.groups.filter((group) => group.severity === 'problem')).toEqual([]);
+    expect(new Set(found.flatMap((row) => row.macs)).size).toBe(5);
+    fsckClean((await test.guest(found[0]!.id)).disks[0]!.file!);
+    await expect(test.core.call('templates.delete', { id: templateId })).rejects.toMatchObject({
+      code: 'template-in-use',
+      why: expect.stringContaining('web-03'),
+    });
+    // Run twice, it would make two machines of one identity.
+    await expect(test.core.call('clones.run', { planId: plan.planId })).rejects.toMatchObject({
+      code: 'not-found',
+    });
+  });
+
+  it('are made full, and linked ones can become full', async () => {
+    const plan = await test.core.call('clones.plan', { source: 'debian', names: ['whole'], linked: false });
+    await test.done(await test.core.call('clones.run', { planId: plan.planId }));
+    expect((await test.guest(await idOf('whole'))).disks[0]!.backing).toBeNull();
+    const id = await idOf('web-05');
+    const before = (await rowOf('web-05')).facts;
+    expect((await test.guest(id)).disks[0]!.backing).toContain('templates');
+    await test.done(await test.core.call('clones.makeFull', { id }));
+    expect((await test.guest(id)).disks[0]!.backing).toBeNull();
+    expect((await rowOf('web-05')).facts?.machineId).toBe(before?.machineId);
+    const [template] = await test.core.call('templates.list', undefined);
+    expect(template!.linkedClones).not.toContain(id);
+  });
+
+  it('of a guest leave it on an overlay of a hidden base, with its own identity as it was', async () => {
+    const before = await rowOf('source');
+    const plan = await test.core.call('clones.plan', { source: 'source', names: ['from-guest'] });
+    await test.done(await test.core.call('clones.run', { planId: plan.planId }));
+    const bases = readdirSync(home.paths.bases).map((name) => path.join(home.paths.bases, name));
+    expect(bases).toHaveLength(1);
+    expect((await test.guest(sourceId)).disks[0]!.backing).toBe(bases[0]);
+    expect((await test.guest(await idOf('from-guest'))).disks[0]!.backing).toBe(bases[0]);
+    const after = await rowOf('source');
+    expect(after.facts?.machineId).toBe(before.facts?.machineId);
+    expect((await rowOf('from-guest')).facts?.machineId).not.toBe(before.facts?.machineId);
+    // The base goes when both are gone; the next owner sweeps.
+    expect((await test.guest(sourceId)).problem).toBeNull();
+  });
+
+  it('refuse names that are taken, a disk that shrinks, a plan that came too late', async () => {
+    const plan = (names: string[], more = {}) =>
+      test.core.call('clones.plan', { source: 'debian', names, ...more });
+    await expect(plan(['WEB-01'])).rejects.toMatchObject({ code: 'name-taken' });
+    await expect(plan(['x', 'X'])).rejects.toMatchObject({ code: 'invalid-input' });
+    await expect(plan(['small'], { diskSize: 1 })).rejects.toMatchObject({ code: 'invalid-input' });
+    const [one, two] = [await plan(['twin']), await plan(['twin'])];
+    await test.done(await test.core.call('clones.run', { planId: one.planId }));
+    await expect(test.core.call('clones.run', { planId: two.planId })).rejects.toMatchObject({
+      code: 'name-taken',
+    });
+  });
+
+  it('are not made from a template whose disk was changed or is gone', async () => {
+    const disk = (await test.core.call('templates.list', undefined))[0]!.disks[0]!.file!;
+    const { atime, mtime } = statSync(disk);
+    chmodSync(disk, 0o600);
+    const plan = () => test.core.call('clones.plan', { source: 'debian', names: ['late'] });
+    execFileSync('touch', [disk]);
+    await expect(plan()).rejects.toMatchObject({ code: 'disk-damaged' });
+    execFileSync('mv', [disk, `${disk}.away`]);
+    await expect(plan()).rejects.toMatchObject({ code: 'disk-missing' });
+    execFileSync('mv', [`${disk}.away`, disk]);
+    execFileSync('touch', ['-d', mtime.toISOString(), '-a', disk]);
+    const { utimesSync } = await import('node:fs');
+    utimesSync(disk, atime, mtime);
+    chmodSync(disk, 0o444);
+    expect((await plan()).items).toHaveLength(1);
+  });
+
+  it('leave nothing behind when cancelled', async () => {
+    const names = Array.from({ length: 20 }, (_, n) => `batch-${n}`);
+    const plan = await test.core.call('clones.plan', { source: 'debian', names });
+    const started = await test.core.call('clones.run', { planId: plan.planId });
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await test.core.call('operations.cancel', { id: started.operation });
+    const results = await test.core.call('clones.results', { planId: plan.planId });
+    const made = results.filter((result) => result.status === 'made');
+    expect(results).toHaveLength(20);
+    expect(made.length).toBeLessThan(20);
+    expect(readdirSync(home.paths.staging)).toEqual([]);
+    const { guests } = await test.core.call('core.snapshot', undefined);
+    expect(guests.filter((guest) => guest.name.startsWith('batch-'))).toHaveLength(made.length);
+  });
+});
+
+describe('the identity page', () => {
+  it('finds a plain copy, repairs it on the disk, and puts the old values back', async () => {
+    // What people do: copy the folder. The copy keeps everything.
+    const source = await test.guest(await idOf('whole'));
+    const folder = path.join(home.paths.guests, 'copied-00000000');
+    execFileSync('cp', ['-r', source.folder, folder]);
+    const xml = path.join(folder, 'domain.xml');
+    writeFileSync(
+      xml,
+      readFileSync(xml, 'utf8').replaceAll(source.folder, folder).replace('<name>whole<', '<name>copied<'),
+    );
+    await test.close();
+    test = await openTestCore(home.paths);
+
+    const report = await test.core.call('identity.audit', {});
+    const kinds = report.groups.map((group) => group.kind);
+    expect(kinds).toEqual(expect.arrayContaining(['machine-id', 'host-key', 'uuid', 'mac']));
+    const before = (await rowOf('copied')).facts!;
+    expect((await rowOf('whole')).facts!.machineId).toBe(before.machineId);
+
+    const plan = await test.core.call('identity.planRepair', {
+      ids: ['copied'],
+      parts: [...parts, 'random-seed'],
+    });
+    expect(plan.items[0]).toMatchObject({ via: 'disk', error: null });
+    await test.done(await test.core.call('identity.repair', { planId: plan.planId }));
+    const after = await rowOf('copied');
+    expect(after.facts).toMatchObject({ machineId: plan.items[0]!.identity.machineId, dbus: 'link' });
+    expect(after).toMatchObject({
+      verification: 'planned',
+      restorable: true,
+      uuid: plan.items[0]!.identity.uuid,
+    });
+    expect(
+      (await test.core.call('identity.audit', {})).groups.filter((g) => g.severity === 'problem'),
+    ).toEqual([]);
+    const record = path.join(folder, 'identity.json');
+    expect(statSync(record).mode & 0o777).toBe(0o600);
+    expect(existsSync(path.join(folder, '.edit'))).toBe(false);
+
+    await test.done(await test.core.call('identity.restore', { id: 'copied' }));
+    const restored = await rowOf('copied');
+    expect(restored.facts?.machineId).toBe(before.machineId);
+    expect(restored.facts?.hostKeys).toEqual(before.hostKeys);
+    expect(restored.restorable).toBe(false);
+    fsckClean((await test.guest(restored.id)).disks[0]!.file!);
+  });
+
+  it('answers from its cache while no disk changed', async () => {
+    const first = await test.core.call('identity.audit', {});
+    const second = await test.core.call('identity.audit', {});
+    expect(second.cached).toBe(second.rows.length);
+    expect(second.rows.map((row) => row.facts)).toEqual(first.rows.map((row) => row.facts));
+  });
+});
