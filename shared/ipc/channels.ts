@@ -4,6 +4,7 @@ export const guestCalls = [
   'guests.detail',
   'guests.create',
   'guests.start',
+  'guests.allowOutside',
   'guests.shutdown',
   'guests.reboot',
   'guests.reset',

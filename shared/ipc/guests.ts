@@ -30,6 +30,10 @@ export interface GuestDetail {
     line: number;
     reason: string;
     kind: 'unsupported' | 'outside';
+    /** The file, address or device outside; null for unsupported things. */
+    reaches: string | null;
+    /** Someone allowed it: see `guests.allowOutside`. */
+    agreed: boolean;
   }[];
   /** The QEMU command line it would start with, for people. */
   readonly commandLine: readonly string[] | null;
@@ -67,8 +71,12 @@ export const guestContract = {
   'guests.detail': call(one).returns<GuestDetail>(),
   /** The guest appears in the list when the operation ends. `id` is known beforehand. */
   'guests.create': call(createSpec).returns<Started & { id: string }>(),
-  /** Starts, or resumes a saved guest. Ends when QEMU runs the guest. */
+  /** Starts, or resumes a saved guest. Ends when QEMU runs the guest. Fails with `needs-consent`: `guests.allowOutside`. */
   'guests.start': call(one).returns<Started>(),
+  /** Allows a guest to reach these things outside the library, as `problems[].reaches` of its detail names them. */
+  'guests.allowOutside': call(
+    one.extend({ reaches: z.array(z.string().max(4096)).max(1000) }),
+  ).returns<void>(),
   /** Asks the system inside; ends when it is off, or fails with `timeout` after the deadline (seconds). */
   'guests.shutdown': call(one.extend({ deadline: z.number().positive().optional() })).returns<Started>(),
   'guests.reboot': call(one).returns<Started>(),

@@ -4,7 +4,7 @@ import type * as z from 'zod';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { createSpec, Started } from '../../../shared/ipc/guests.ts';
 import { hostnameFrom } from '../../../shared/model/names.ts';
-import { type Domain, type DomainProblem, newDomain } from '../domain/index.ts';
+import { type Domain, newDomain } from '../domain/index.ts';
 import { applyIdentity } from '../identity/apply.ts';
 import { writeRecord } from '../identity/record.ts';
 import { type IdentityValues, makeValues } from '../identity/values.ts';
@@ -26,8 +26,6 @@ const machines = { hybrid: 'pc-q35-7.2', full: 'pc-i440fx-7.2', paravirtual: 'mi
 export interface CreateDeps extends LifecycleDeps {
   /** Names of guests and templates, to keep them apart. */
   readonly names: () => Promise<readonly string[]>;
-  /** What of a domain would not run, and what reaches outside the library. */
-  readonly problems: (domain: Domain) => DomainProblem[];
   readonly onStarterBuilt?: () => void;
 }
 

@@ -5,6 +5,7 @@ import type { DeletePlan, GuestDetail } from '../../../shared/ipc/guests.ts';
 import { Domain, domainProps, el, metaProps } from '../domain/index.ts';
 import { isInside, writeAtomic } from '../platform/fs.ts';
 import { clearRun, runFiles } from '../qemu/run-files.ts';
+import { problemsIn, readAgreed } from './consent.ts';
 import type { CreateDeps } from './create.ts';
 import { type Lifecycle, lockOf } from './lifecycle.ts';
 import { refresh } from './loading.ts';
@@ -94,12 +95,17 @@ export class Edits {
     const { id } = this.deps.registry.get(ref);
     const entry = await refresh(this.deps, id);
     const { domain } = entry.stored;
+    const agreed = new Set(await readAgreed(entry.stored.folder));
+    const problems = (domain ? problemsIn(this.deps.paths.data, domain) : []).map((problem) => ({
+      ...problem,
+      agreed: problem.reaches !== null && agreed.has(problem.reaches),
+    }));
     const differs = entry.runningText !== null && entry.runningText !== entry.stored.text;
     return {
       guest: this.deps.registry.row(id),
       xml: entry.stored.text,
       runningXml: differs ? entry.runningText : null,
-      problems: domain ? this.deps.problems(domain).map(({ reaches: _, ...problem }) => problem) : [],
+      problems,
       commandLine: domain ? commandLine(entry) : null,
     };
   }

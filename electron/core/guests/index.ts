@@ -2,7 +2,6 @@ import type { GuestDetail } from '../../../shared/ipc/guests.ts';
 import type { Guest, GuestState } from '../../../shared/model/guest.ts';
 import type { Settings } from '../../../shared/model/settings.ts';
 import type { Announce, Handlers } from '../api.ts';
-import { domainProblems, insideFolders } from '../domain/index.ts';
 import type { OperationRunner } from '../operations/runner.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -10,6 +9,7 @@ import type { LibraryPaths } from '../platform/paths.ts';
 import type { Accelerators } from '../qemu/accelerators.ts';
 import { tailLog } from '../qemu/log-file.ts';
 import { type RunFiles, runFiles } from '../qemu/run-files.ts';
+import { addAgreed } from './consent.ts';
 import { logFile } from './crash.ts';
 import { type CreateDeps, Creator } from './create.ts';
 import { Edits } from './edits.ts';
@@ -65,7 +65,6 @@ export function createGuests(deps: GuestsDeps) {
       ...registry.all().map((e) => nameOf(e.stored)),
       ...(await templates.list()).map(nameOf),
     ],
-    problems: (domain) => domainProblems(domain, insideFolders(paths.data)),
   };
   const lifecycle = new Lifecycle(all);
   const edits = new Edits(all, lifecycle);
@@ -78,6 +77,7 @@ export function createGuests(deps: GuestsDeps) {
     'guests.detail': ({ id }) => edits.detail(id, commandLine),
     'guests.create': (spec) => creator.create(spec),
     'guests.start': ({ id }) => lifecycle.start(id),
+    'guests.allowOutside': async ({ id, reaches }) => addAgreed(registry.get(id).stored.folder, reaches),
     'guests.shutdown': ({ id, deadline }) => lifecycle.shutdown(id, deadline),
     'guests.reboot': ({ id }) => lifecycle.reboot(id),
     'guests.reset': ({ id }) => lifecycle.reset(id),

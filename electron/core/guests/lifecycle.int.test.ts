@@ -289,6 +289,16 @@ describe('a guest’s life', () => {
     );
     await call('guests.detail', { id });
     const plan = await call('guests.deletePlan', { id });
+    // What reaches outside the library is asked about before it is ever opened.
+    await expect(call('guests.start', { id })).rejects.toMatchObject({
+      code: 'needs-consent',
+      why: expect.stringContaining(outside),
+    });
+    const { problems } = await call('guests.detail', { id });
+    expect(problems).toMatchObject([{ kind: 'outside', reaches: outside, agreed: false }]);
+    await call('guests.allowOutside', { id, reaches: [outside] });
+    await start();
+    await call('guests.forceOff', { id });
     expect(plan.kept).toEqual([{ path: outside, why: expect.any(String) }]);
     expect(plan.removed.every((entry) => entry.path.startsWith(path.join(home.paths.guests, id)))).toBe(true);
     await call('guests.delete', { id });

@@ -11,6 +11,7 @@ import { findProgram } from '../qemu/accelerators.ts';
 import { type QemuRun, qemuArgv } from '../qemu/argv.ts';
 import { endQemu, launchQemu, type QemuProcess } from '../qemu/process.ts';
 import { runFiles } from '../qemu/run-files.ts';
+import { problemsIn, requireConsent } from './consent.ts';
 import { forgetCrash, logFile } from './crash.ts';
 import { type LoadingDeps, libraryPolicy, refresh } from './loading.ts';
 import type { Entry } from './registry.ts';
@@ -38,6 +39,7 @@ export class Lifecycle {
     const entry = await refresh(this.deps, id);
     if (entry.state === 'broken') throw broken(entry);
     const { job } = this.allow(entry, 'start');
+    await this.askConsent(entry);
     const name = nameOf(entry.stored);
     const { operation, result } = this.deps.runner.start(
       {
@@ -66,7 +68,7 @@ export class Lifecycle {
     this.allow(entry, 'reboot');
     return this.background('guest.reboot', 'Rebooting', entry, async (op) => {
       await this.runShutdown(entry.id, op);
-      await refresh(this.deps, entry.id);
+      await this.askConsent(await refresh(this.deps, entry.id));
       await this.runStart(entry.id, op);
     });
   }
@@ -278,6 +280,11 @@ export class Lifecycle {
       clock,
       signal: op.signal,
     });
+  }
+
+  private async askConsent({ id, stored }: Entry): Promise<void> {
+    if (stored.domain)
+      await requireConsent(problemsIn(this.deps.paths.data, stored.domain), stored.folder, id);
   }
 
   /** Two guests with one UUID would fight over addresses and licences, and cannot be told apart by QMP. */
