@@ -6,7 +6,7 @@ import type { CallContext, Core, Handlers } from './api.ts';
 import { createGuests } from './guests/index.ts';
 import { createHost } from './host/index.ts';
 import { createIdentity } from './identity/index.ts';
-import type { RemoteMachines } from './identity/remote-machines.ts';
+import { remoteMachines } from './identity/remote-machines.ts';
 import { OperationRunner } from './operations/runner.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
@@ -47,15 +47,6 @@ interface CoreModule {
   readonly hear?: (event: CoreEvent) => void;
   readonly close?: () => void | Promise<void>;
 }
-
-/** Until the SSH part is there, nothing is reached. */
-const noRemoteMachines: RemoteMachines = {
-  servers: () => [],
-  run: async () => {
-    throw new GuesthouseError('unsupported', 'Machines are not reached over SSH yet.');
-  },
-  pin: async () => {},
-};
 
 /**
  * The one door to core: reads the library, adopts the guests that run, and answers the calls of the contract. Only the
@@ -112,12 +103,6 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     lifecycle: guests.lifecycle,
     onIdentity: () => announce({ type: 'identity' }),
   });
-  const identity = createIdentity({
-    ...guests.deps,
-    announce,
-    templates: templates.store,
-    remote: noRemoteMachines,
-  });
   // Keys, SSH and servers.
   const access = createAccess({
     paths,
@@ -127,6 +112,12 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     announce,
     guests: { list: () => guests.snapshot() },
     terminals,
+  });
+  const identity = createIdentity({
+    ...guests.deps,
+    announce,
+    templates: templates.store,
+    remote: remoteMachines(access),
   });
   await guests.load();
   await templates.load();

@@ -1,3 +1,7 @@
+import { knownHostName, type PublicHostKey, pinHostFile } from '../ssh/known-hosts.ts';
+import { runRemote, type SshSurroundings } from '../ssh/remote.ts';
+import type { Targets } from '../ssh/targets.ts';
+
 /** Machines reached over SSH, as the identity engine needs them. */
 export interface RemoteMachines {
   servers(): readonly { readonly id: string; readonly name: string }[];
@@ -16,5 +20,35 @@ export interface RemoteMachines {
     },
   ): Promise<string>;
   /** Replaces the pinned host keys of a guest or server. */
-  pin(ref: string, keys: readonly { readonly type: string; readonly key: string }[]): Promise<void>;
+  pin(ref: string, keys: readonly PublicHostKey[]): Promise<void>;
+}
+
+/** Milliseconds for reading a machine that is not asked about anything: a dead one must not hold the page up. */
+const quietTimeout = 20_000;
+
+/** Reaches guests and servers as the consoles do: same targets, same pinned keys, same prompts. */
+export function remoteMachines(access: {
+  readonly targets: Pick<Targets, 'resolve'>;
+  readonly around: SshSurroundings;
+  readonly servers: { list(): readonly { readonly id: string; readonly name: string }[] };
+}): RemoteMachines {
+  return {
+    servers: () => access.servers.list(),
+    async run(ref, command, options) {
+      const target = await access.targets.resolve(ref);
+      const { stdout } = await runRemote(access.around, target, command, {
+        ...options,
+        title: `Reading or writing the identity of ${target.name}`,
+        connectTimeout: options.ask ? 15 : 8,
+        timeoutMs: options.ask ? undefined : quietTimeout,
+      });
+      return stdout;
+    },
+    async pin(ref, keys) {
+      const target = await access.targets.resolve(ref);
+      const name = target.hostKeyAlias ?? knownHostName(target.address, target.port);
+      const [file] = target.knownHosts;
+      if (file !== undefined) await pinHostFile(file, name, keys);
+    },
+  };
 }
