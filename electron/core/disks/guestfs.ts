@@ -218,7 +218,7 @@ export function parseFstab(text: string): { spec: string; path: string; type: st
       .split('/')
       .filter((part) => part !== '' && part !== '.');
     if (parts.includes('..')) continue;
-    found.push({ spec: decode(spec).replace(/^"|"$/g, ''), path: `/${parts.join('/')}`, type });
+    found.push({ spec: decode(spec), path: `/${parts.join('/')}`, type });
   }
   return found.sort((a, b) => a.path.length - b.path.length);
 }

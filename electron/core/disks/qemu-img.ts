@@ -4,6 +4,7 @@ import { GuesthouseError } from '../../../shared/errors.ts';
 import { run } from '../platform/exec.ts';
 import { exists } from '../platform/fs.ts';
 import { blockdevOf } from './blockdev.ts';
+import { inspectForeign } from './foreign.ts';
 import { type DiskRef, type ImageFormat, type ImageInfo, type ImagePolicy, inspectChain } from './image.ts';
 import { confined } from './limits.ts';
 import type { ProbedFormat } from './probe.ts';
@@ -96,7 +97,7 @@ export async function growDisk(ref: DiskRef, size: number, policy: ImagePolicy):
   });
 }
 
-/** An image to convert: one of ours with its whole chain, or a foreign one that was judged by the import. */
+/** An image to convert: one of ours with its whole chain, or one of another program. */
 export type ConvertSource = DiskRef | { readonly path: string; readonly format: ProbedFormat };
 
 export interface ConvertOptions extends JobControl {
@@ -134,10 +135,15 @@ export async function convertImage(
     const driver = foreign[source.format];
     if (!driver)
       throw new GuesthouseError('unsupported', `Images of format ${source.format} cannot be converted.`);
+    reads = [...(await inspectForeign(from, source.format, policy)).files];
     node = { driver, 'read-only': true, file: { driver: 'file', filename: from, 'read-only': true } };
-    reads = [from];
+    if (['vmdk', 'qed', 'qcow'].includes(driver)) node.backing = null;
   }
   const temp = `${to}.part`;
+  const tell = (chunk: string) => {
+    const fraction = lastPercent(chunk);
+    if (fraction !== null) options.progress?.(fraction);
+  };
   const argv = await confined(
     [
       'qemu-img', 'convert', '-p', ...(options.compress ? ['-c'] : []), '-O', target.format,
@@ -147,7 +153,7 @@ export async function convertImage(
     { cpuSeconds: 24 * 3600 },
   );
   try {
-    await run(argv, { signal: options.signal, onStdout: (chunk) => options.progress?.(lastPercent(chunk)) });
+    await run(argv, { signal: options.signal, onStdout: tell });
     await fs.rename(temp, to);
   } catch (error) {
     await fs.rm(temp, { force: true });

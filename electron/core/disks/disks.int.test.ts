@@ -1,0 +1,402 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { copyImage } from './copy.ts';
+import { openGuestDisk, surveyDisks, UnsupportedDiskError } from './guestfs.ts';
+import { type DiskRef, inspectImage, openImage, withinFolders } from './image.ts';
+import { imageUse, isInUse } from './in-use.ts';
+import { readPartitions } from './partitions.ts';
+import { probeFormat } from './probe.ts';
+import { convertImage, createDisk, createOverlay, growDisk } from './qemu-img.ts';
+import { FileReader, readBytes } from './reader.ts';
+import { makeExt, makeRootTree, tempDir, tool } from './testing/make-disk.ts';
+
+const dir = tempDir('disks');
+const at = (name: string) => path.join(dir, name);
+const policy = withinFolders(dir);
+afterAll(() => fs.rmSync(dir, { recursive: true, force: true }));
+
+/** Content with data, runs of zeros and holes. */
+const content = Buffer.alloc(24 << 20);
+beforeAll(() => {
+  for (const offset of [0, 70_000, 1 << 20, 5_000_000, 9 << 20, (24 << 20) - 100_000])
+    randomBytes(90_000).copy(content, offset);
+  for (let i = 10 << 20; i < 12 << 20; i += 16) content.write('compressible    ', i);
+  fs.writeFileSync(at('content.raw'), content);
+});
+
+async function same(ref: DiskRef, wanted: Buffer) {
+  const reader = await openImage(ref, policy);
+  try {
+    expect(reader.size).toBe(wanted.length);
+    expect((await readBytes(reader, 0, wanted.length)).equals(wanted)).toBe(true);
+    for (let i = 0; i < 60; i++) {
+      const from = Math.floor(Math.random() * (wanted.length - 300_000));
+      const length = 1 + Math.floor(Math.random() * 300_000);
+      expect((await readBytes(reader, from, length)).equals(wanted.subarray(from, from + length))).toBe(true);
+    }
+    await expect(readBytes(reader, wanted.length - 10, 11)).rejects.toMatchObject({ code: 'disk-damaged' });
+  } finally {
+    await reader.close();
+  }
+}
+
+describe('qcow2 reads as qemu-img wrote it', () => {
+  const variants: readonly (readonly [string, readonly string[]])[] = [
+    ['as usual', []],
+    ['version 2', ['-o', 'compat=0.10']],
+    ['clusters of 512 bytes', ['-o', 'cluster_size=512']],
+    ['clusters of 2 MiB', ['-o', 'cluster_size=2M']],
+    ['compressed', ['-c']],
+    ['compressed, small clusters', ['-c', '-o', 'cluster_size=4k']],
+    ['with subclusters', ['-o', 'extended_l2=on,cluster_size=128k']],
+    ['preallocated', ['-o', 'preallocation=metadata']],
+    ['with a data file', ['-o', `data_file=${path.join(dir, 'data')}`]],
+  ];
+  test.each(variants)('%s', async (_name, options) => {
+    fs.rmSync(at('v.qcow2'), { force: true });
+    tool(['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', ...options, at('content.raw'), at('v.qcow2')]);
+    await same({ path: at('v.qcow2'), format: 'qcow2' }, content);
+  });
+
+  test.each([[[]], [['extended_l2=on']]])(
+    'overlays with writes, zeros and a larger size (%j)',
+    async (more) => {
+      for (const name of ['base.qcow2', 'over.qcow2']) fs.rmSync(at(name), { force: true });
+      tool(['qemu-img', 'convert', '-c', '-f', 'raw', '-O', 'qcow2', at('content.raw'), at('base.qcow2')]);
+      const option = more.flatMap((o) => ['-o', o]);
+      tool([
+        'qemu-img',
+        'create',
+        '-q',
+        '-f',
+        'qcow2',
+        ...option,
+        '-b',
+        'base.qcow2',
+        '-F',
+        'qcow2',
+        at('over.qcow2'),
+        '30M',
+      ]);
+      const io = [
+        'write -P 7 100000 5000',
+        'write -z 1048576 70000',
+        'write -P 9 26000000 4096',
+        'write -z 2M 64k',
+      ];
+      tool(['qemu-io', '-f', 'qcow2', ...io.flatMap((command) => ['-c', command]), at('over.qcow2')]);
+      const wanted = Buffer.alloc(30 << 20);
+      content.copy(wanted);
+      wanted.fill(7, 100_000, 105_000);
+      wanted.fill(0, 1048576, 1118576);
+      wanted.fill(9, 26_000_000, 26_004_096);
+      wanted.fill(0, 2 << 20, (2 << 20) + 65536);
+      await same({ path: at('over.qcow2'), format: 'qcow2' }, wanted);
+    },
+  );
+
+  test('zstd and encryption are named, not misread', async () => {
+    fs.rmSync(at('z.qcow2'), { force: true });
+    tool([
+      'qemu-img',
+      'convert',
+      '-c',
+      '-f',
+      'raw',
+      '-O',
+      'qcow2',
+      '-o',
+      'compression_type=zstd',
+      at('content.raw'),
+      at('z.qcow2'),
+    ]);
+    const reader = await openImage({ path: at('z.qcow2'), format: 'qcow2' }, policy);
+    await expect(readBytes(reader, 10 << 20, 4096)).rejects.toMatchObject({ code: 'unsupported' });
+    await reader.close();
+  });
+});
+
+describe('partition tables', () => {
+  const disk = () => at('table.raw');
+  const make = (script: string) => {
+    fs.rmSync(disk(), { force: true });
+    tool(['truncate', '-s', '64M', disk()]);
+    tool(['sfdisk', '-q', disk()], script);
+  };
+  const read = async () => {
+    const reader = await FileReader.open(disk());
+    try {
+      return await readPartitions(reader);
+    } finally {
+      await reader.close();
+    }
+  };
+  const asSfdisk = () => {
+    const table = JSON.parse(tool(['sfdisk', '-J', disk()])).partitiontable;
+    return table.partitions.map((p: { start: number; size: number; uuid?: string }) => ({
+      offset: p.start * 512,
+      size: p.size * 512,
+      ...(p.uuid ? { partUuid: p.uuid.toLowerCase() } : {}),
+    }));
+  };
+
+  test('GPT, also when its first copy is damaged; not when both are', async () => {
+    make(
+      'label: gpt\nsize=1M,type=21686148-6449-6E6F-744E-656564454649\nsize=20M,type=U,name="ESP"\ntype=L,name="root, ü"\n',
+    );
+    const wanted = asSfdisk();
+    expect((await read()).partitions).toMatchObject(wanted);
+    expect((await read()).partitions[2]).toMatchObject({ label: 'root, ü', number: 3 });
+    const damage = (offset: number) => {
+      const file = fs.openSync(disk(), 'r+');
+      fs.writeSync(file, Buffer.from([1, 2, 3, 4]), 0, 4, offset);
+      fs.closeSync(file);
+    };
+    damage(1024 + 40); // an entry: the checksum over them is wrong now
+    expect(await read()).toMatchObject({ kind: 'gpt', fromBackup: true, partitions: wanted });
+    damage((64 << 20) - 512 + 40);
+    await expect(read()).rejects.toMatchObject({ code: 'disk-damaged' });
+  });
+
+  test('MBR with logical partitions', async () => {
+    make(
+      'label: dos\nsize=4M,type=83\nsize=30M,type=5\nsize=5M,type=83\nsize=5M,type=82\nsize=6M,type=83\nsize=2M,type=83\n',
+    );
+    const table = await read();
+    expect(table.kind).toBe('mbr');
+    const wanted = JSON.parse(tool(['sfdisk', '-J', disk()])).partitiontable.partitions.filter(
+      (p: { type: string }) => p.type !== '5',
+    );
+    expect(table.partitions.map((p) => [p.offset / 512, p.size / 512, p.type])).toEqual(
+      wanted.map((p: { start: number; size: number; type: string }) => [
+        p.start,
+        p.size,
+        p.type.padStart(2, '0'),
+      ]),
+    );
+  });
+
+  test('a chain of logical partitions that loops comes to an end', async () => {
+    make('label: dos\nsize=4M,type=83\nsize=30M,type=5\nsize=5M,type=83\nsize=5M,type=83\n');
+    const bytes = fs.readFileSync(disk());
+    const ebr = bytes.readUInt32LE(446 + 16 + 8) * 512;
+    bytes.writeUInt8(5, ebr + 446 + 16 + 4);
+    bytes.writeUInt32LE(1, ebr + 446 + 16 + 8);
+    fs.writeFileSync(disk(), bytes);
+    expect((await read()).partitions.length).toBeLessThan(60);
+  });
+
+  test('none, and a boot sector of a file system is not taken for a table', async () => {
+    fs.writeFileSync(disk(), Buffer.alloc(1 << 20));
+    expect((await read()).kind).toBe('none');
+    tool(['truncate', '-s', '64M', disk()]);
+    tool(['mkfs.vfat', disk()]);
+    expect((await read()).kind).toBe('none');
+  });
+});
+
+describe('a guest of several file systems', () => {
+  test('is one tree after its fstab, with its kernel', async () => {
+    const root = at('root-tree');
+    makeRootTree(root);
+    const boot = at('boot-tree');
+    fs.mkdirSync(boot);
+    const kernel = randomBytes(3_000_000);
+    const initrd = randomBytes(6_000_000);
+    fs.writeFileSync(path.join(boot, 'vmlinuz-6.1.0-10-amd64'), kernel);
+    fs.writeFileSync(path.join(boot, 'initrd.img-6.1.0-10-amd64'), initrd);
+    fs.writeFileSync(path.join(boot, 'vmlinuz-6.1.0-9-amd64'), 'old');
+    fs.writeFileSync(path.join(boot, 'initrd.img-6.1.0-9-amd64'), 'old');
+    fs.writeFileSync(path.join(boot, 'vmlinuz-7.0.0-rescue-1'), 'rescue');
+    fs.writeFileSync(
+      path.join(root, 'etc/fstab'),
+      '# comment\nLABEL=rootfs / ext4 defaults 0 1\nUUID=11111111-2222-3333-4444-555555555555 /boot ext4 ro 0 2\n' +
+        'LABEL=ESP /boot/efi vfat umask=0077 0 1\n/dev/vdb /srv/with\\040space xfs nofail 0 0\nproc /proc proc\n',
+    );
+    makeExt(at('root.img'), root, 24, ['-L', 'rootfs']);
+    makeExt(at('boot.img'), boot, 16, ['-U', '11111111-2222-3333-4444-555555555555']);
+    tool(['truncate', '-s', '64M', at('multi.raw')]);
+    tool(
+      ['sfdisk', '-q', at('multi.raw')],
+      'label: gpt\nstart=2048,size=16M,type=L\nsize=4M,type=U\nsize=24M,type=L\n',
+    );
+    const dd = (from: string, megabyte: number) =>
+      tool([
+        'dd',
+        `if=${at(from)}`,
+        `of=${at('multi.raw')}`,
+        'bs=1M',
+        `seek=${megabyte}`,
+        'conv=notrunc',
+        'status=none',
+      ]);
+    dd('boot.img', 1);
+    dd('root.img', 21);
+    tool(['mkfs.vfat', '-n', 'ESP', '-C', at('esp.img'), '4096']);
+    dd('esp.img', 17);
+    const second = Buffer.alloc(1 << 20);
+    second.write('XFSB');
+    fs.writeFileSync(at('second.raw'), second);
+    const disks: DiskRef[] = [
+      { path: at('multi.raw'), format: 'raw' },
+      { path: at('second.raw'), format: 'raw' },
+    ];
+    expect(
+      (await surveyDisks(disks, policy)).map((v) => [v.disk, v.partition.number, v.kind, v.label]),
+    ).toEqual([
+      [0, 1, 'ext4', null],
+      [0, 2, 'vfat', 'ESP'],
+      [0, 3, 'ext4', 'rootfs'],
+      [1, 0, 'xfs', null],
+    ]);
+    const guest = await openGuestDisk(disks, policy);
+    try {
+      expect(guest.rootVolume.partition.number).toBe(3);
+      expect((await guest.readFile('/etc/hostname')).toString()).toBe('template\n');
+      await expect(guest.readFile('/srv/with space/x')).rejects.toMatchObject({ code: 'not-found' });
+      expect((await guest.kernels()).map((k) => k.version)).toEqual(['6.1.0-10-amd64', '6.1.0-9-amd64']);
+      const first = await guest.extractKernel(at('kernel'));
+      expect(first).toMatchObject({ version: '6.1.0-10-amd64', cached: false });
+      expect(first.root).toMatch(/^UUID=[0-9a-f-]{36}$/);
+      expect(fs.readFileSync(first.kernel).equals(kernel)).toBe(true);
+      expect(fs.readFileSync(first.initrd!).equals(initrd)).toBe(true);
+      expect(await guest.extractKernel(at('kernel'))).toMatchObject({ cached: true });
+      fs.truncateSync(first.initrd!, 10);
+      expect(await guest.extractKernel(at('kernel'))).toMatchObject({ cached: false });
+      const older = await guest.extractKernel(at('kernel'), { choose: (all) => all[1] });
+      expect(fs.readFileSync(older.kernel).toString()).toBe('old');
+      await expect(guest.extractKernel(at('kernel'), { choose: () => undefined })).rejects.toMatchObject({
+        code: 'not-found',
+      });
+    } finally {
+      await guest.close();
+    }
+  });
+
+  test.each([
+    ['LUKS', 0, 'LUKS\xba\xbe'],
+    ['LVM', 512, 'LABELONE'],
+    ['XFS', 0, 'XFSB'],
+    ['Btrfs', 65600, '_BHRfS_M'],
+    ['NTFS', 3, 'NTFS    '],
+    ['SquashFS', 0, 'hsqs'],
+  ])('%s is named in the refusal', async (name, offset, mark) => {
+    const bytes = Buffer.alloc(1 << 20);
+    bytes.write(mark, offset, 'latin1');
+    fs.writeFileSync(at('other.raw'), bytes);
+    const opening = openGuestDisk({ path: at('other.raw'), format: 'raw' }, policy);
+    await expect(opening).rejects.toBeInstanceOf(UnsupportedDiskError);
+    await expect(opening).rejects.toMatchObject({ code: 'unsupported', why: expect.stringContaining(name) });
+  });
+});
+
+describe('qemu-img', () => {
+  const base: DiskRef = { path: at('b.raw'), format: 'raw' };
+  beforeAll(() => fs.copyFileSync(at('content.raw'), base.path));
+
+  test('overlays name their base and its format, grow but never shrink', async () => {
+    const overlay: DiskRef = { path: at('o.qcow2'), format: 'qcow2' };
+    await createOverlay(overlay.path, base, policy, { relative: true, size: 32 << 20 });
+    expect(await inspectImage(overlay, policy)).toMatchObject({
+      virtualSize: 32 << 20,
+      backing: { path: base.path, format: 'raw' },
+    });
+    expect(JSON.parse(tool(['qemu-img', 'info', '--output=json', overlay.path]))).toMatchObject({
+      'backing-filename': 'b.raw',
+      'backing-filename-format': 'raw',
+    });
+    await expect(createOverlay(overlay.path, base, policy)).rejects.toMatchObject({ code: 'name-taken' });
+    await expect(createOverlay(at('p.qcow2'), base, policy, { size: 1 << 20 })).rejects.toMatchObject({
+      code: 'invalid-input',
+    });
+    await growDisk(overlay, 40 << 20, policy);
+    expect((await inspectImage(overlay, policy)).virtualSize).toBe(40 << 20);
+    await expect(growDisk(overlay, 30 << 20, policy)).rejects.toMatchObject({ code: 'invalid-input' });
+    await expect(
+      createOverlay(at('q.qcow2'), { path: at('gone'), format: 'raw' }, policy),
+    ).rejects.toMatchObject({ code: 'disk-missing' });
+    await expect(createDisk(at('n.qcow2'), 'qcow2', -5)).rejects.toMatchObject({ code: 'invalid-input' });
+  });
+
+  test('converting flattens the chain, tells its progress, and can be stopped', async () => {
+    const overlay: DiskRef = { path: at('c.qcow2'), format: 'qcow2' };
+    await createOverlay(overlay.path, base, policy);
+    const told: (number | null)[] = [];
+    const flat: DiskRef = { path: at('flat, with comma.qcow2'), format: 'qcow2' };
+    await convertImage(overlay, flat, policy, { progress: (fraction) => told.push(fraction) });
+    expect((await inspectImage(flat, policy)).backing).toBeNull();
+    await same(flat, content);
+    expect(told.at(-1)).toBe(1);
+    const stop = new AbortController();
+    stop.abort();
+    const stopped = convertImage(overlay, { path: at('never.raw'), format: 'raw' }, policy, {
+      signal: stop.signal,
+    });
+    await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
+    expect(fs.readdirSync(dir).filter((name) => /never|\.part$/.test(name))).toEqual([]);
+  });
+
+  test('foreign formats are recognised and become ours', async () => {
+    for (const format of ['vmdk', 'vdi', 'vhdx', 'vpc'] as const) {
+      tool(['qemu-img', 'convert', '-f', 'raw', '-O', format, at('content.raw'), at(`f.${format}`)]);
+      expect(await probeFormat(at(`f.${format}`))).toBe(format);
+      const target: DiskRef = { path: at(`from-${format}.raw`), format: 'raw' };
+      await convertImage({ path: at(`f.${format}`), format }, target, policy);
+      expect(fs.readFileSync(target.path).subarray(0, content.length).equals(content)).toBe(true);
+    }
+  });
+
+  test('VMDK extents outside, parents and impossible sizes are refused', async () => {
+    const file = at('evil.vmdk');
+    const attempt = async (text: string | Buffer) => {
+      fs.writeFileSync(file, text);
+      const target: DiskRef = { path: at('never.raw'), format: 'raw' };
+      await expect(convertImage({ path: file, format: 'vmdk' }, target, policy)).rejects.toMatchObject({
+        code: 'disk-refused',
+        why: expect.any(String),
+      });
+      expect(fs.existsSync(target.path)).toBe(false);
+    };
+    const descriptor = (extent: string, parent = 'ffffffff') =>
+      `# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=${parent}\ncreateType="monolithicFlat"\n${extent}\n`;
+    await attempt(descriptor('RW 4 FLAT "/etc/passwd" 0'));
+    await attempt(descriptor('RW 4 FLAT "../../../../../etc/passwd" 0'));
+    await attempt(descriptor('RW 4 FLAT "nbd://host/x" 0'));
+    await attempt(descriptor('RW 4 SPARSE "content.raw"'));
+    await attempt(descriptor('RW 4 VMFS "content.raw"'));
+    await attempt(descriptor('RW 4 SPARSE "evil.vmdk"'));
+    await attempt(descriptor(`RW ${2 ** 50} ZERO`));
+    await attempt(descriptor('RW 4 ZERO', '12345678'));
+    const sparse = Buffer.alloc(4096);
+    sparse.write('KDMV');
+    await attempt(sparse); // capacity 0: the embedded descriptor would decide
+    sparse.writeBigUInt64LE(1n << 60n, 12);
+    await attempt(sparse);
+    const flat = descriptor('RW 8 FLAT "content.raw" 0');
+    fs.writeFileSync(file, flat);
+    await convertImage({ path: file, format: 'vmdk' }, { path: at('honest.raw'), format: 'raw' }, policy);
+    expect(fs.readFileSync(at('honest.raw')).equals(content.subarray(0, 4096))).toBe(true);
+  });
+
+  test('copies are the same, with holes', async () => {
+    let last: number | null = 0;
+    await copyImage(at('content.raw'), at('copied.raw'), { progress: (fraction) => (last = fraction) });
+    expect(fs.readFileSync(at('copied.raw')).equals(content)).toBe(true);
+    expect(fs.statSync(at('copied.raw')).blocks * 512).toBeLessThan(content.length / 2);
+    expect(fs.statSync(at('copied.raw')).mode & 0o777).toBe(0o600);
+    expect([0, 1]).toContain(last); // 0 where the file system shared the blocks
+    await expect(copyImage(at('content.raw'), at('copied.raw'))).rejects.toMatchObject({
+      code: 'name-taken',
+    });
+    await expect(copyImage(at('gone'), at('copied2.raw'))).rejects.toMatchObject({ code: 'disk-missing' });
+  });
+
+  test('a free disk is free, and one that is not there is missing', async () => {
+    expect(await imageUse(base)).toBe('free');
+    await expect(isInUse({ path: at('gone'), format: 'raw' })).rejects.toMatchObject({
+      code: 'disk-missing',
+    });
+  });
+});
