@@ -3,7 +3,7 @@ import { call } from '../bridge/call.ts';
 import { tellError, useToasts } from './toasts.ts';
 
 /** Operations whose end shows by itself (a state in the list, a console that opens): no toast when they go well. */
-const quiet = /^(guests?\.(start|shutdown|reboot|wait-?ssh|save|create|restore))$/i;
+const quiet = /^guest\./;
 
 /** A shut-down that ran out of time is answered by the dialog that offers to force it. */
 export const isShutdownTimeout = (operation: Operation) =>

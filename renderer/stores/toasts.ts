@@ -25,6 +25,8 @@ export const useToasts = create<{
 }>()((set, get) => ({
   toasts: [],
   add: (toast) => {
+    // A failed call and its failed operation tell the same thing.
+    if (get().toasts.some((shown) => shown.text === toast.text && shown.tone === toast.tone)) return;
     const id = ++last;
     set(({ toasts }) => ({ toasts: [...toasts, { ...toast, id }].slice(-most) }));
     if (toast.tone !== 'bad') setTimeout(() => get().close(id), toast.action ? stay * 2 : stay);

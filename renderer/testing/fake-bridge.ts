@@ -100,6 +100,7 @@ export function fakeBridge(snapshot: Partial<Snapshot> = {}, answers: Answers = 
     revision: 10,
     version: '0.1.0',
     guests: [],
+    templates: [],
     starters: [{ ...builtStarter, status: 'absent', size: null, builtAt: null }],
     operations: [],
     terminals: [],

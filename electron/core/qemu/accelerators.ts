@@ -36,6 +36,9 @@ export function probeAccelerator(
   ]; // biome-ignore format: a command line
   return new Promise((resolve) => {
     const child = spawn(options.qemu ?? 'qemu-system-x86_64', argv, { env: baseEnv(), stdio: 'pipe' });
+    // One that hangs under KVM does not notice that its parent is gone: an owner that ends takes it along.
+    const orphaned = () => void child.kill('SIGKILL');
+    process.once('exit', orphaned);
     let stderr = '';
     let outcome: ProbeOutcome | null = null;
     const stop = (as: ProbeOutcome) => {
@@ -68,6 +71,7 @@ export function probeAccelerator(
     });
     child.on('close', (code) => {
       clearTimeout(timer);
+      process.off('exit', orphaned);
       resolve(outcome ?? (code === probeExitCode ? { result: 'works' } : { result: 'refused', stderr }));
     });
   });
