@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { _electron, type ElectronApplication, type Page } from 'playwright';
 import { root as checkout } from '../../scripts/lib/common.mjs';
 import { hasDisplay, startXvfb } from '../../scripts/lib/display.mjs';
@@ -128,11 +129,38 @@ export async function launchApp(options: LaunchOptions = {}): Promise<Launched> 
   }
 }
 
-/** Asks the app to quit; kills it, by its own pid, if it has not after 10 s. */
+/**
+ * Asks the app to quit; kills it, by its own pid, if it has not after 20 s. Chromium's zygotes may outlive a killed
+ * browser process and hold its pipes, for which Playwright waits: they are ended too. Guests are no part of this.
+ */
 async function endApp(app: ElectronApplication): Promise<void> {
   const child = app.process();
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-  await app.close().catch(() => {});
-  clearTimeout(timer);
+  const helpers = helpersOf(child.pid!, child.spawnfile);
+  const closed = app.close().catch(() => {});
+  const gone = await Promise.race([closed.then(() => true), delay(20_000, false, { ref: false })]);
+  if (gone) return;
+  for (const pid of [child.pid!, ...helpers]) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {}
+  }
+  await Promise.race([closed, delay(5_000, undefined, { ref: false })]);
+}
+
+/** Pids below `parent` that run the same program: Chromium's own processes, not what the app started. */
+function helpersOf(parent: number, executable: string): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      if (readlinkSync(`/proc/${name}/exe`) !== executable) continue;
+      // proc(5): the parent is the second field after the command's closing parenthesis.
+      const ppid = Number(readFileSync(`/proc/${name}/stat`, 'utf8').split(') ').at(-1)!.split(' ')[1]);
+      children.set(ppid, [...(children.get(ppid) ?? []), Number(name)]);
+    } catch {}
+  }
+  const below = (pid: number): number[] =>
+    (children.get(pid) ?? []).flatMap((each) => [each, ...below(each)]);
+  return below(parent);
 }

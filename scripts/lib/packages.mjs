@@ -34,7 +34,15 @@ export async function ensurePackages() {
   if (result.code === 127)
     throw new Stop('npm is not installed (it comes with Node; on Debian: apt-get install npm).', 3);
   if (result.code !== 0)
-    throw new Stop(`npm ci failed:\n${result.stderr.trim().split('\n').slice(-12).join('\n')}`, 3);
+    throw new Stop(
+      `npm ci failed:\n${result.stderr
+        .trim()
+        .split('\n')
+        .filter((line) => line.startsWith('npm error'))
+        .slice(-12)
+        .join('\n')}`,
+      3,
+    );
   say(`  npm ci took ${seconds(from)}`);
   return true;
 }
