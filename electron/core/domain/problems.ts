@@ -302,7 +302,7 @@ class Finder {
         domain.items('hostdev')[i]!.span.start,
         'devices/hostdev',
         'a device of this computer would be given to the guest',
-        [hostdevProps.vendor, hostdevProps.product].map((p) => domain.raw(p, i) ?? '?').join(':'),
+        this.hostDevice(i),
       );
     for (let i = 0; i < domain.count('filesystem'); i++)
       this.add(
@@ -345,6 +345,15 @@ class Finder {
           'a port would be opened to the network: only loopback addresses are',
           `${forward.hostAddress}:${forward.hostPort}`,
         );
+  }
+
+  private hostDevice(i: number): string {
+    const raw = (property: Property<unknown>) => this.domain.raw(property, i);
+    const type = raw(hostdevProps.type) ?? 'unknown';
+    if (type !== 'usb') return `${type} device`;
+    if (raw(hostdevProps.vendor) !== null)
+      return `${raw(hostdevProps.vendor)}:${raw(hostdevProps.product) ?? 'any'}`;
+    return `USB bus ${raw(hostdevProps.usbBus) ?? '?'}, device ${raw(hostdevProps.usbDevice) ?? '?'}`;
   }
 
   private screen(i: number): void {

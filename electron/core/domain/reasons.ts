@@ -110,5 +110,4 @@ export const silent: readonly RegExp[] = [
   /^cpu\/model@vendor_id$/,
   /^seclabel(\/|@)/,
   /^devices\/input@model$/,
-  /^devices\/(disk|controller|interface)\/driver@(iommu|ats|packed|page_per_vq|event_idx|ioeventfd|txmode|rx_queue_size|tx_queue_size|copy_on_read|queue_size|max_bufs|rerror_policy|metadata_cache|discard_no_unref)$/,
 ];

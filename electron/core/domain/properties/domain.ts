@@ -81,7 +81,9 @@ export const domainProps = {
 
   memorySource: d.value('memorySource', 'memoryBacking/source@type', oneOf('anonymous', 'memfd', 'file')),
   memoryAccess: d.value('memoryAccess', 'memoryBacking/access@mode', oneOf('private', 'shared')),
-  memoryLocked: d.present('memoryLocked', 'memoryBacking/locked'),
+  memoryLocked: d.present('memoryLocked', 'memoryBacking/locked', {
+    ignored: 'the guest’s memory is not locked into this computer’s',
+  }),
 
   sysinfoType: d.value('sysinfoType', 'sysinfo@type', oneOf('smbios', 'fwcfg')),
   sysinfoManufacturer: d.value('sysinfoManufacturer', "sysinfo/system/entry[@name='manufacturer']", string),

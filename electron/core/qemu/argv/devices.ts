@@ -18,14 +18,12 @@ import {
   watchdogProps,
 } from '../../domain/index.ts';
 import type { Buses } from './address.ts';
-import { hasVirtioSerial } from './controllers.ts';
 import { type Arguments, comma, type QemuRun, socketChardev, socketPath } from './run.ts';
 
 /** Serial ports, consoles and channels. The first serial port is the serial console of the window. */
 export function addCharacterDevices(args: Arguments, domain: Domain, run: QemuRun, buses: Buses): void {
   args.add('-chardev', socketChardev('serial0', run.serial, `,logfile=${comma(run.serialLog)},logappend=on`));
   const serials = domain.count('serial');
-  const virtioSerial = hasVirtioSerial(domain);
   const virtioConsole = domain
     .items('console')
     .findIndex((_, i) => domain.get(consoleProps.targetType, i) === 'virtio');
@@ -43,7 +41,7 @@ export function addCharacterDevices(args: Arguments, domain: Domain, run: QemuRu
       chardev: `serial${i}`,
     });
   }
-  if (virtioConsole !== -1 && virtioSerial) {
+  if (virtioConsole !== -1) {
     if (serials > 0) args.add('-chardev', 'null,id=console0');
     args.json('-device', {
       driver: 'virtconsole',
@@ -53,19 +51,15 @@ export function addCharacterDevices(args: Arguments, domain: Domain, run: QemuRu
     });
   }
   domain.items('channel').forEach((_, i) => {
-    addChannel(args, domain, run, virtioSerial, i);
+    addChannel(args, domain, run, i);
   });
 }
 
-function addChannel(args: Arguments, domain: Domain, run: QemuRun, virtioSerial: boolean, i: number): void {
+function addChannel(args: Arguments, domain: Domain, run: QemuRun, i: number): void {
   const name = domain.get(channelProps.targetName, i);
   const type = domain.get(channelProps.type, i);
   const agent = name === 'org.qemu.guest_agent.0';
-  if (
-    !virtioSerial ||
-    domain.get(channelProps.targetType, i) !== 'virtio' ||
-    (!agent && type !== 'qemu-vdagent')
-  ) {
+  if (domain.get(channelProps.targetType, i) !== 'virtio' || (!agent && type !== 'qemu-vdagent')) {
     args.note(`The channel ${name ?? i + 1} is left out.`);
     return;
   }

@@ -20,6 +20,7 @@ export function addMachine(args: Arguments, domain: Domain, run: QemuRun, buses:
     // An ACPI element that is missing means no ACPI; import of hand-written XML without <features> does too.
     if (domain.get(domainProps.acpi) !== true) options.push('acpi=off');
   }
+  addSleep(args, domain, buses);
   options.push('dump-guest-core=off');
   args.add('-machine', options.join(','));
   args.add('-accel', run.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi');
@@ -30,6 +31,14 @@ export function addMachine(args: Arguments, domain: Domain, run: QemuRun, buses:
   const uuid = domain.uuid;
   if (uuid) args.add('-uuid', uuid);
   args.add('-rtc', domain.get(domainProps.clockOffset) === 'localtime' ? 'base=localtime' : 'base=utc');
+}
+
+/** `<pm>`: the chip set's own sleep states. */
+function addSleep(args: Arguments, domain: Domain, buses: Buses): void {
+  if (buses.micro || buses.virt) return;
+  const chip = buses.q35 ? 'ICH9-LPC' : 'PIIX4_PM';
+  if (domain.get(domainProps.suspendToMem) === false) args.add('-global', `${chip}.disable_s3=1`);
+  if (domain.get(domainProps.suspendToDisk) === false) args.add('-global', `${chip}.disable_s4=1`);
 }
 
 const onOff = (value: boolean) => (value ? 'on' : 'off');
