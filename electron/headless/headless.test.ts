@@ -1,0 +1,133 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { amount, publicKeysIn, whole } from './commands/create.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { facts, plain, size, table } from './output.ts';
+import { portPair } from './port-pair.ts';
+import { resolve } from './resolve.ts';
+
+describe('a guest is meant', () => {
+  const all = [
+    { id: 'web-1a2b3c4d', name: 'Web', uuid: '0f9f7b0e-6f5e-4b55-9d7c-aaaaaaaaaaaa' },
+    { id: 'db-5e6f7a8b', name: 'db', uuid: null },
+    { id: 'odd-11111111', name: 'web-1a2b3c4d', uuid: null },
+  ];
+  it('by its name without case, its folder, its UUID', () => {
+    expect(resolve(all, 'wEB').id).toBe('web-1a2b3c4d');
+    expect(resolve(all, 'db-5e6f7a8b').name).toBe('db');
+    expect(resolve(all, '0F9F7B0E-6F5E-4B55-9D7C-AAAAAAAAAAAA').name).toBe('Web');
+  });
+  it('by nothing else: no part of a name', () => {
+    expect(() => resolve(all, 'we')).toThrow(
+      expect.objectContaining({ code: 'not-found', todo: expect.any(String) }),
+    );
+    expect(() => resolve(all, '')).toThrow(expect.objectContaining({ code: 'not-found' }));
+  });
+  it('or not at all when two could be', () => {
+    expect(() => resolve(all, 'web-1a2b3c4d')).toThrow(expect.objectContaining({ code: 'invalid-input' }));
+  });
+});
+
+describe('sizes on the command line', () => {
+  it('are in the unit of the option unless they say theirs', () => {
+    expect(amount('M')('1024')).toBe(1024);
+    expect(amount('M')('2G')).toBe(2048);
+    expect(amount('M')('1.5GiB')).toBe(1536);
+    expect(amount('G')('20')).toBe(20);
+    expect(amount('G')('1T')).toBe(1024);
+  });
+  it.each(['', '0', '-1', '2X', '1e3', '0x10', '1.3M'])('%j is none', (text) => {
+    expect(() => amount('M')(text)).toThrow();
+  });
+  it.each(['', '-1', '1.5', 'two', '99999999999'])('%j is no whole number', (text) => {
+    expect(() => whole(text)).toThrow();
+  });
+});
+
+describe('a key file', () => {
+  let dir: string;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'gh-cli-'));
+  });
+  afterEach(() => rm(dir, { recursive: true, force: true }));
+  const file = async (text: string) => {
+    await writeFile(join(dir, 'key'), text);
+    return join(dir, 'key');
+  };
+  it('gives its public keys, comments and blank lines left out', async () => {
+    const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAbc me@here';
+    expect(publicKeysIn(await file(`# mine\r\n${key}\r\n\n${key}\n`))).toEqual([key, key]);
+  });
+  it.each([
+    ['a private key', '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n'],
+    ['something else', 'hello\n'],
+    ['nothing', '\n'],
+  ])('that is %s is refused', async (_what, text) => {
+    const path = await file(text);
+    expect(() => publicKeysIn(path)).toThrow(expect.objectContaining({ code: 'invalid-input' }));
+  });
+  it('that is not there is said to be so', () => {
+    expect(() => publicKeysIn(join(dir, 'none'))).toThrow(expect.objectContaining({ code: 'not-found' }));
+  });
+});
+
+it('exits with a code that says what kind of failure it was', () => {
+  expect(exitCodeOf('not-found')).toBe(3);
+  expect(exitCodeOf('wrong-state')).toBe(4);
+  expect(exitCodeOf('busy')).toBe(4);
+  expect(exitCodeOf('timeout')).toBe(5);
+  expect(exitCodeOf('cancelled')).toBe(130);
+  expect(exitCodeOf('invalid-input')).toBe(2);
+  expect(exitCodeOf('qemu-failed')).toBe(1);
+});
+
+describe('what is printed', () => {
+  it('cannot drive the terminal, whatever a name or a log holds', () => {
+    expect(plain('a\x1b[2Jb\x07\x9bc')).toBe('a�[2Jb��c');
+    expect(table(['A'], [['x\ny\x1b[31m']])).toBe('A\nx y�[31m');
+  });
+  it('stands in columns, also with characters of two code units', () => {
+    expect(
+      table(
+        ['NAME', 'S'],
+        [
+          ['🏠', 'on'],
+          ['long name', 'off'],
+        ],
+      ),
+    ).toBe('NAME       S\n🏠          on\nlong name  off');
+    expect(
+      facts([
+        ['A', '1'],
+        ['Long', '2'],
+        ['Gone', null],
+      ]),
+    ).toBe('A:    1\nLong: 2');
+  });
+  it('gives sizes people read', () => {
+    expect([0, 1023, 1536, 10 * 2 ** 30, 252 * 2 ** 30].map(size)).toEqual([
+      '0 B',
+      '1023 B',
+      '1.5 KiB',
+      '10.0 GiB',
+      '252 GiB',
+    ]);
+  });
+});
+
+it('joins two ends of a channel: order kept, nothing lost before the first listener, closed together', async () => {
+  const [a, b] = portPair();
+  const got: unknown[] = [];
+  a.postMessage(1);
+  a.postMessage(2);
+  await new Promise((done) => setImmediate(() => setImmediate(done)));
+  b.onMessage((message) => got.push(message));
+  a.postMessage(3);
+  const closed = new Promise<void>((done) => b.onClose(done));
+  a.close();
+  a.postMessage(4);
+  await closed;
+  expect(got).toEqual([1, 2, 3]);
+});
