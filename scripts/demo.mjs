@@ -20,5 +20,5 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
       await setUp();
       await build({ tell: (line) => say(`  ${line}`) });
     }
-    return runDemo(args);
+    process.exit(await runDemo(args)); // whatever a failed step left open
   });

@@ -20,7 +20,7 @@ await main(async (args) => {
   if (!hasDisplay()) {
     say('display:   there is none: running under Xvfb, and going through the demo by itself');
     const { runDemo } = await import('./demo.mjs');
-    return runDemo([]);
+    process.exit(await runDemo([]));
   }
   if (args.includes('--watch')) await watch(say);
   const code = await launchElectron(electron, { noSandbox, args: args.filter((arg) => !own.has(arg)) });

@@ -6,7 +6,7 @@
 // user made for it. A file named *.root.int.test.ts or *.root.e2e.ts runs as root alone, *.user.* as the user alone,
 // *.once.* in the first of the runs. Started by an ordinary person, all runs are theirs alone.
 import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { devCache, isRoot, main, root, Stop, say, seconds } from './lib/common.mjs';
@@ -35,15 +35,14 @@ function tool(place, name, args, { env = {}, timeoutMs = 5 * minute } = {}) {
   const log = join(reports, `${name}.log`);
   const [program, ...rest] = place.argv([process.execPath, ...args]);
   return new Promise((done) => {
+    // A file and no pipe: a guest that outlives its test would hold the pipe open, and this would wait for it.
+    const out = openSync(log, 'w');
     const child = spawn(program, rest, {
       cwd: place.checkout,
       env: { ...place.env, NO_COLOR: '1', CI: '1', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', out, out],
       detached: true, // so that what it started ends with it
     });
-    const out = createWriteStream(log);
-    child.stdout.pipe(out, { end: false });
-    child.stderr.pipe(out, { end: false });
     const end = (signal) => {
       try {
         process.kill(-child.pid, signal);
@@ -52,16 +51,21 @@ function tool(place, name, args, { env = {}, timeoutMs = 5 * minute } = {}) {
     const stop = () => end('SIGTERM');
     process.on('exit', stop);
     const timer = setTimeout(() => {
-      out.write(`\nnot finished after ${timeoutMs / minute} min: stopped\n`);
+      writeSync(out, `\nnot finished after ${timeoutMs / minute} min: stopped\n`);
       end('SIGTERM');
       setTimeout(() => end('SIGKILL'), 5000).unref();
     }, timeoutMs);
-    child.on('error', (error) => out.write(`${error.message}\n`));
-    child.on('close', (code) => {
+    const finish = (code) => {
       clearTimeout(timer);
       process.off('exit', stop);
-      out.end(() => done(code));
+      closeSync(out);
+      done(code);
+    };
+    child.on('error', (error) => {
+      writeSync(out, `${error.message}\n`);
+      finish(127);
     });
+    child.on('exit', finish);
   });
 }
 

@@ -1,0 +1,60 @@
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Home } from './launch.ts';
+
+export interface LibraryGuest {
+  readonly name: string;
+  /** Instead of a domain that works. */
+  readonly xml?: string;
+  readonly tags?: readonly string[];
+}
+
+/**
+ * Writes guests into a library before the app starts. They run: a disk with nothing on it and 64 MB, so that the
+ * firmware finds nothing to boot. Fast to start and to throw away; nobody logs in to one.
+ * @returns their folders, by name
+ */
+export function writeGuests(paths: Home, guests: readonly LibraryGuest[]): Map<string, string> {
+  const folders = new Map<string, string>();
+  for (const guest of guests) {
+    const uuid = randomUUID();
+    const slug = guest.name
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .slice(0, 40);
+    const folder = join(paths.data, 'guesthouse/guests', `${slug}-${uuid.slice(0, 8)}`);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const disk = join(folder, 'disk.qcow2');
+    if (guest.xml === undefined) execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', disk, '64M']);
+    writeFileSync(join(folder, 'domain.xml'), guest.xml ?? domain(guest.name, uuid, disk), { mode: 0o600 });
+    folders.set(guest.name, folder);
+  }
+  return folders;
+}
+
+const escaped = (text: string) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;');
+
+function domain(name: string, uuid: string, disk: string): string {
+  return `<domain type='kvm'>
+  <name>${escaped(name)}</name>
+  <uuid>${uuid}</uuid>
+  <memory unit='MiB'>64</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='pc-q35-7.2'>hvm</type>
+  </os>
+  <devices>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='qcow2'/>
+      <source file='${escaped(disk)}'/>
+      <target dev='vda' bus='virtio'/>
+    </disk>
+    <serial type='pty'>
+      <target port='0'/>
+    </serial>
+  </devices>
+</domain>
+`;
+}
