@@ -5,6 +5,7 @@ import type { Started } from '../../../shared/ipc/guests.ts';
 import type { Settings } from '../../../shared/model/settings.ts';
 import { type DiskRef, openGuestDisk } from '../disks/index.ts';
 import { Domain, domainProps } from '../domain/index.ts';
+import { recoverTransaction } from '../identity/disk-transaction.ts';
 import type { OperationContext, OperationRunner } from '../operations/runner.ts';
 import type { Accelerators } from '../qemu/accelerators.ts';
 import { findProgram } from '../qemu/accelerators.ts';
@@ -35,7 +36,8 @@ export class Lifecycle {
   constructor(private readonly deps: LifecycleDeps) {}
 
   async start(ref: string): Promise<Started> {
-    const { id } = this.deps.registry.get(ref);
+    const { id, state, stored } = this.deps.registry.get(ref);
+    if (!isLive(state)) await recoverTransaction(stored.folder);
     const entry = await refresh(this.deps, id);
     if (entry.state === 'broken') throw broken(entry);
     const { job } = this.allow(entry, 'start');

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { toWire } from '../../../shared/errors.ts';
 import { withinFolders } from '../disks/index.ts';
+import { recoverTransaction } from '../identity/disk-transaction.ts';
 import type { Clock } from '../platform/clock.ts';
 import { readTextIfAny } from '../platform/fs.ts';
 import type { Log } from '../platform/log.ts';
@@ -57,8 +58,11 @@ export async function loadOne(deps: LoadingDeps, stored: StoredGuest): Promise<E
     );
     await clearRun(files);
   }
-  const facts = await readFacts(deps, stored);
-  return deps.registry.add(stored, follow('off', facts.fact), facts.rest);
+  // Nothing runs: an edit that a kill interrupted is finished or forgotten before anybody uses the disk.
+  const recovered = await recoverTransaction(stored.folder);
+  const now = recovered === 'none' ? stored : await deps.store.read(stored.id);
+  const facts = await readFacts(deps, now);
+  return deps.registry.add(now, follow('off', facts.fact), facts.rest);
 }
 
 async function adopt(

@@ -1,0 +1,31 @@
+import { libraryPaths } from '../platform/paths.ts';
+import { openTestCore } from './core.ts';
+
+/**
+ * A process for tests to kill: opens the library that the environment names as its owner and does one thing with it.
+ * Prints `ready` when the thing is about to begin and `done` when it has ended.
+ */
+async function main([what, ref, ...names]: readonly string[]): Promise<void> {
+  const test = await openTestCore(libraryPaths(process.env));
+  const { core } = test;
+  if (what === 'clone') {
+    const plan = await core.call('clones.plan', { source: ref!, names });
+    process.stdout.write('ready\n');
+    await test.done(await core.call('clones.run', { planId: plan.planId }));
+  } else if (what === 'repair') {
+    const plan = await core.call('identity.planRepair', { ids: [ref!] });
+    process.stdout.write('ready\n');
+    await test.done(await core.call('identity.repair', { planId: plan.planId }));
+  } else {
+    const plan = await core.call('templates.planSeal', { id: ref!, name: names[0]!, keep: true });
+    process.stdout.write('ready\n');
+    await test.done(await core.call('templates.seal', { planId: plan.planId }));
+  }
+  process.stdout.write('done\n');
+  await test.close();
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});
