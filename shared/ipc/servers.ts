@@ -1,5 +1,11 @@
 import * as z from 'zod';
-import { type ImportCandidate, type Server, type ServerInfo, serverSpec } from '../model/server.ts';
+import {
+  type ImportCandidate,
+  type Server,
+  type ServerInfo,
+  serverChange,
+  serverSpec,
+} from '../model/server.ts';
 import type { Terminal } from '../model/terminal.ts';
 import { call } from './call.ts';
 import type { serverCalls, sshCalls } from './channels.ts';
@@ -59,7 +65,7 @@ export const serverContract = {
   'servers.list': call(z.undefined()).returns<readonly Server[]>(),
   'servers.add': call(serverSpec).returns<{ id: string }>(),
   /** Replaces what is given; the rest stays. */
-  'servers.edit': call(one.extend({ change: serverSpec.partial() })).returns<void>(),
+  'servers.edit': call(one.extend({ change: serverChange })).returns<void>(),
   /** Forgets the server (and its pinned host key). Nothing changes on the server. */
   'servers.remove': call(one).returns<void>(),
   'servers.importCandidates': call(z.undefined()).returns<readonly ImportCandidate[]>(),

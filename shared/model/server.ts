@@ -46,20 +46,31 @@ const from = (problem: (text: string) => string | null) =>
 export const addressSchema = from(addressProblem);
 export const userSchema = from(userProblem);
 
-/** What a person enters. */
-export const serverSpec = z.object({
+const fields = {
   /** Label; also the alias in the exported configuration. */
   name: from((name) => aliasProblem(name) ?? (name.length > 80 ? 'At most 80 characters.' : null)),
   address: addressSchema,
-  port: z.number().int().min(1).max(65535).default(22),
+  port: z.number().int().min(1).max(65535),
   /** Null: what the person's ssh configuration or login name says. */
-  user: userSchema.nullable().default(null),
+  user: userSchema.nullable(),
   /** Key offered; null: the agent and the usual ones. */
-  keyId: z.string().max(300).nullable().default(null),
+  keyId: z.string().max(300).nullable(),
   /** Another server's id, or `user@host:port`; null: none (a ProxyJump in ~/.ssh/config still holds). */
-  jump: z.string().min(1).max(300).nullable().default(null),
-  tags: z.array(z.string().min(1).max(40)).max(20).default([]),
+  jump: z.string().min(1).max(300).nullable(),
+  tags: z.array(z.string().min(1).max(40)).max(20),
+};
+
+/** What a person enters. */
+export const serverSpec = z.object({
+  ...fields,
+  port: fields.port.default(22),
+  user: fields.user.default(null),
+  keyId: fields.keyId.default(null),
+  jump: fields.jump.default(null),
+  tags: fields.tags.default([]),
 });
+/** What an edit changes. Without defaults: what is not given stays. */
+export const serverChange = z.object(fields).partial();
 export type ServerSpec = z.input<typeof serverSpec>;
 
 export const storedServer = serverSpec.extend({ id: z.string().min(1).max(64) });

@@ -5,7 +5,7 @@ import type { Key, PermissionProblem } from '../../../shared/model/key.ts';
 import { run } from '../platform/exec.ts';
 import { fingerprint } from '../ssh/known-hosts.ts';
 import { visible } from '../ssh/prompts.ts';
-import { maxKeyFile, privateKeyStart, readPrivateHeader, readPublic, typeWord } from './header.ts';
+import { blobType, maxKeyFile, privateKeyStart, readPrivateHeader, readPublic, typeWord } from './header.ts';
 import { type FileFacts, problemsOf } from './permissions.ts';
 
 /** A key without what only the agent and the usage record know. */
@@ -96,7 +96,7 @@ async function scanPrivate(
   const header = content ? readPrivateHeader(content.text) : null;
   const blob = header?.blob ?? pub?.blob ?? null;
   const publicFacts = pub ? await factsOf(publicFile, 'public-key') : null;
-  const drawn = blob ? await draw(header?.type ?? pub?.type ?? '', blob) : null;
+  const drawn = blob ? await draw(blob) : null;
   const mismatch = header?.blob && pub && header.blob !== pub.blob;
   return {
     id: `${location}:${name}`,
@@ -132,7 +132,7 @@ async function scanPublicOnly(
   const content = await readSmall(file);
   const pub = content ? readPublic(content.text) : null;
   if (!content || !pub) return null;
-  const drawn = await draw(pub.type, pub.blob);
+  const drawn = await draw(pub.blob);
   const facts = await factsOf(file, 'public-key');
   return {
     id: `${location}:${name}`,
@@ -160,13 +160,13 @@ function comment(latin1: string): string {
 const drawings = new Map<string, { bits: number; art: string } | null>();
 
 /** Bits and randomart from ssh-keygen -lv, which is given the bare blob: no comment, no file of a person. */
-async function draw(type: string, blob: string): Promise<{ bits: number; art: string } | null> {
+async function draw(blob: string): Promise<{ bits: number; art: string } | null> {
   const known = drawings.get(blob);
   if (known !== undefined) return known;
   let drawn: { bits: number; art: string } | null = null;
   try {
     const { stdout } = await run(['ssh-keygen', '-lv', '-E', 'sha256', '-f', '-'], {
-      input: `${type} ${blob}\n`,
+      input: `${blobType(Buffer.from(blob, 'base64'))} ${blob}\n`,
       timeoutMs: 10_000,
     });
     const [first, ...art] = stdout.trimEnd().split('\n');

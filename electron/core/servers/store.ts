@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import type * as z from 'zod';
 import { GuesthouseError } from '../../../shared/errors.ts';
-import { type serverSpec, storedServer } from '../../../shared/model/server.ts';
+import { type serverChange, type serverSpec, storedServer } from '../../../shared/model/server.ts';
 import { writeAtomic } from '../platform/fs.ts';
 import type { Log } from '../platform/log.ts';
 import type { StoredServer } from '../ssh/targets.ts';
@@ -72,7 +72,7 @@ export class ServerStore {
     return server;
   }
 
-  async edit(id: string, change: Partial<z.output<typeof serverSpec>>): Promise<StoredServer> {
+  async edit(id: string, change: z.output<typeof serverChange>): Promise<StoredServer> {
     const before = this.find(id);
     if (change.name !== undefined) this.refuseTaken(change.name, before.id);
     const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
