@@ -1,8 +1,9 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
-import { run } from '../platform/exec.ts';
+import { baseEnv, run } from '../platform/exec.ts';
 import type { PlannedChange } from './edit-plan.ts';
 import { limited } from './limits.ts';
 
@@ -99,19 +100,15 @@ function quote(word: string): string {
 
 /**
  * Runs the commands. debugfs exits with 0 whatever fails, so anything it says on stderr beyond its banner is a
- * failure here.
- * @param device the partition's file, or `image?offset=BYTES`
+ * failure here. It is not cancelled half-way, and it writes to files rather than to pipes of ours: when this process
+ * is killed, debugfs still comes to its end and the file system stays whole.
+ * @param device the partition's file
  */
-export async function runDebugfs(
-  device: string,
-  script: string,
-  dir: string,
-  signal?: AbortSignal,
-): Promise<void> {
+export async function runDebugfs(device: string, script: string, dir: string): Promise<void> {
   const commands = path.join(dir, 'commands');
   await fs.writeFile(commands, script, { mode: 0o600 });
   const argv = await limited(['debugfs', '-w', '-f', commands, device], { cpuSeconds: 120 });
-  const { stderr } = await run(argv, { signal, timeoutMs: 300_000 });
+  const { stderr } = await runToFiles(argv, dir);
   const said = stderr.split('\n').filter((line) => line.trim() !== '' && !/^debugfs \d/.test(line));
   if (said.length > 0) {
     const full = said.some((line) => /Could not allocate|No free space|no space/i.test(line));
@@ -122,13 +119,50 @@ export async function runDebugfs(
   }
 }
 
+/** Runs a program in a session of its own with its output in `dir`. Never cancelled. */
+async function runToFiles(argv: readonly [string, ...string[]], dir: string) {
+  const [program, ...args] = argv;
+  const name = path.join(dir, 'output');
+  const out = await fs.open(`${name}.out`, 'w', 0o600);
+  const err = await fs.open(`${name}.err`, 'w', 0o600);
+  let code: number | null;
+  try {
+    code = await new Promise<number | null>((resolve, reject) => {
+      const child = spawn(program, args, {
+        env: baseEnv(),
+        stdio: ['ignore', out.fd, err.fd],
+        detached: true,
+      });
+      child.once('exit', resolve);
+      child.once('error', (cause: NodeJS.ErrnoException) =>
+        reject(
+          new GuesthouseError('program-missing', `${program} could not be started.`, {
+            why: cause.message,
+            todo: 'Install e2fsprogs; see the Host page.',
+            subject: program,
+            cause,
+          }),
+        ),
+      );
+    });
+  } finally {
+    await out.close();
+    await err.close();
+  }
+  const text = async (file: string) => (await fs.readFile(file)).subarray(0, 1 << 20).toString('utf8');
+  const stdout = await text(`${name}.out`);
+  const stderr = await text(`${name}.err`);
+  if (code === 127 || code === null)
+    throw new GuesthouseError('program-failed', `${program} did not come to its end.`, { detail: stderr });
+  return { code, stdout, stderr };
+}
+
 /**
  * Replays an unclean journal and repairs what is safe to repair (e2fsck(8) -p).
  * @throws {GuesthouseError} `disk-damaged` when it needs a person
  */
-export async function replayJournal(device: string, signal?: AbortSignal): Promise<void> {
-  const argv = await limited(['e2fsck', '-p', device]);
-  const { code, stdout, stderr } = await run(argv, { okCodes: [0, 1, 2, 3, 4, 8, 12, 16, 32, 128], signal });
+export async function replayJournal(device: string, dir: string): Promise<void> {
+  const { code, stdout, stderr } = await runToFiles(await limited(['e2fsck', '-p', device]), dir);
   if (code === 0 || code === 1) return;
   throw new GuesthouseError('disk-damaged', "The guest's file system is damaged.", {
     why: 'Its journal could not be replayed, or there are errors that need a decision.',

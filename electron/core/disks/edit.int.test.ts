@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { buildSync } from 'esbuild';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { baseEnv } from '../platform/exec.ts';
 import { editDisk } from './edit.ts';
@@ -265,6 +266,34 @@ describe('an edit', () => {
   });
 });
 
+test('a kill -9 in the middle of an edit leaves a whole file system', async () => {
+  const program = path.join(dir, 'killed.cjs');
+  const code = `import { editDisk } from './edit.ts'; import { withinFolders } from './image.ts';
+    const [dir, disk] = process.argv.slice(2);
+    (async () => { for (let i = 0; ; i++) await editDisk({ path: disk!, format: 'raw' }, withinFolders(dir!),
+      { runtimeDir: dir + '/run' }, async (edit) => {
+        for (let k = 0; k < 60; k++) await edit.write('/etc/f' + k, String(i).repeat(5000), { mode: 0o600 });
+        process.stdout.write('.'); }); })();`;
+  buildSync({
+    stdin: { contents: code, resolveDir: __dirname, loader: 'ts' },
+    bundle: true,
+    platform: 'node',
+    outfile: program,
+  });
+  for (let round = 0; round < 6; round++) {
+    const child = spawn(process.execPath, [program, dir, raw.path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    await new Promise((resolve) => setTimeout(resolve, round * 17));
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+    await cleanStaleExports(runtimeDir);
+    expect(fs.readdirSync(runtimeDir)).toEqual([]);
+    expect(await imageUse(raw)).toBe('free');
+    tool(['e2fsck', '-fn', raw.path]);
+  }
+});
+
 test('what a killed run left behind is cleaned', async () => {
   const left = path.join(runtimeDir, 'export-0123456789ab');
   fs.mkdirSync(left, { recursive: true });
@@ -275,7 +304,7 @@ test('what a killed run left behind is cleaned', async () => {
     JSON.stringify({ driver: 'raw', 'node-name': 'd', file: { driver: 'file', filename: raw.path } }),
   ];
   const target = { type: 'fuse', id: 'e', 'node-name': 'd', mountpoint: file, writable: true };
-  argv.push('--export', JSON.stringify(target), '--pidfile', path.join(left, 'pid'));
+  argv.push('--export', JSON.stringify(target));
   const start = async () => {
     const daemon = spawn('qemu-storage-daemon', argv, { env: baseEnv(), stdio: 'ignore' });
     while (fs.statSync(file).size === 0) await new Promise((resolve) => setTimeout(resolve, 5));

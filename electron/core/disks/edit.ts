@@ -1,5 +1,5 @@
 import * as fs from 'node:fs/promises';
-import { GuesthouseError } from '../../../shared/errors.ts';
+import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
 import { releaseAttributeBlocks } from './attribute-blocks.ts';
 import { replayJournal, runDebugfs, verifyFilesystem, writeScript } from './debugfs.ts';
 import { EditPlan, type PlannedChange } from './edit-plan.ts';
@@ -15,6 +15,7 @@ export interface EditOptions {
   readonly runtimeDir: string;
   /** Check the whole file system afterwards with `e2fsck -fn`; default false. Planned paths are always read back. */
   readonly verify?: boolean;
+  /** Honoured until the first byte is written. */
   readonly signal?: AbortSignal;
 }
 
@@ -72,7 +73,7 @@ async function edit(
     const unclean = [...guest.uncleanMounts()];
     if (unclean.length > 0) {
       for (const { path, volume } of unclean) {
-        await withExport(guest, volume, options, (target) => replayJournal(target.file, options.signal));
+        await withExport(guest, volume, options, (target) => replayJournal(target.file, target.dir));
         replayed.push(path);
       }
       await guest.close();
@@ -143,12 +144,13 @@ async function apply(
   try {
     const ext4 = changes[0]!.fs;
     await checkUnchanged(target.file, ext4);
+    if (options.signal?.aborted) throw new CancelledError(); // the last moment: from here it runs to its end
     const attributes = await releaseAttributeBlocks(changes, ext4);
     const script = await writeScript(changes, attributes.free, ext4.blockSize / 512, target.dir);
     for (const { overwrite, existing } of changes)
       if (overwrite && existing) await scrub(device, ext4, existing);
     for (const { offset, bytes } of attributes.rewrite) await device.write(bytes, 0, bytes.length, offset);
-    await runDebugfs(target.file, script, target.dir, options.signal);
+    await runDebugfs(target.file, script, target.dir);
     await readBack(target.file, changes);
     if (options.verify) await verifyFilesystem(target.file, options.signal);
     await device.sync();

@@ -23,8 +23,9 @@ const folderPrefix = 'export-';
 const startDeadlineMs = 15_000;
 
 /**
- * Exports a partition by qemu-storage-daemon's FUSE export (qemu-storage-daemon(1)), under QEMU's image locks. The
- * daemon is our child and dies with us; what a kill -9 leaves behind, {@link cleanStaleExports} removes.
+ * Exports a partition by qemu-storage-daemon's FUSE export (qemu-storage-daemon(1)), under QEMU's image locks. When
+ * this process is killed, the daemon stays, so that what is being written comes to its end; {@link cleanStaleExports}
+ * then ends it.
  *
  * @param partition bytes; null exports the whole disk
  * @throws {GuesthouseError} `disk-in-use` when a QEMU holds the image; `unsupported` without FUSE; `program-missing`
@@ -54,9 +55,8 @@ export async function exportPartition(
       );
     const target = { type: 'fuse', id: 'export', 'node-name': partition ? 'part' : 'disk', mountpoint: file };
     argv.push('--export', JSON.stringify({ ...target, writable: true, 'allow-other': 'off' }));
-    argv.push('--pidfile', path.join(dir, 'pid'));
-    const [program, ...args] = await limited(argv as [string, ...string[]], { dieWithParent: true });
-    daemon = spawn(program, args, { env: baseEnv(), stdio: ['ignore', 'ignore', 'pipe'] });
+    const [program, ...args] = await limited(argv as [string, ...string[]]);
+    daemon = spawn(program, args, { env: baseEnv(), stdio: ['ignore', 'ignore', 'pipe'], detached: true });
     const ended = watch(daemon);
     await untilMounted(file, ended, signal);
     const child = daemon;
@@ -197,19 +197,27 @@ export async function cleanStaleExports(runtimeDir: string): Promise<number> {
     if (!/^export-[0-9a-f]{12}$/.test(name)) continue;
     const dir = path.join(runtimeDir, name);
     const file = path.join(dir, 'partition');
-    const pid = Number((await fs.readFile(path.join(dir, 'pid'), 'utf8').catch(() => '')).trim());
-    if (Number.isInteger(pid) && pid > 1 && (await isDaemonFor(pid, file))) {
-      process.kill(pid, 'SIGTERM');
-      for (let i = 0; i < 200 && (await isDaemonFor(pid, file)); i++)
-        await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    // By its arguments rather than by a pidfile: it may have been killed before it wrote one.
+    const find = async (program: RegExp) => processesFor(file, program);
+    for (let i = 0; i < 1000 && (await find(/^(debugfs|e2fsck)$/)).length > 0; i++) await pause(10);
+    for (const pid of await find(/^qemu-storage-daemon$/)) process.kill(pid, 'SIGTERM');
+    for (let i = 0; i < 1000 && (await find(/^qemu-storage-daemon$/)).length > 0; i++) await pause(10);
     await removeExport(dir, file);
     removed++;
   }
   return removed;
 }
 
-async function isDaemonFor(pid: number, file: string): Promise<boolean> {
-  const argv = await fs.readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return argv.includes('qemu-storage-daemon') && argv.includes(JSON.stringify(file));
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Processes of that program name which have the mount file in their arguments; a dead one has none. */
+async function processesFor(file: string, program: RegExp): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await fs.readdir('/proc').catch(() => [] as string[])) {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
+    const argv = (await fs.readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    const named = argv.some((word) => word === file || word.includes(JSON.stringify(file)));
+    if (named && argv.some((word) => program.test(path.basename(word)))) found.push(Number(name));
+  }
+  return found;
 }

@@ -7,8 +7,6 @@ export interface ToolLimits {
   memory?: number;
   /** Seconds of processor time; default 600. */
   cpuSeconds?: number;
-  /** End the program when the process that started it dies. Only for children, not for what must outlive us. */
-  dieWithParent?: boolean;
 }
 
 const found = new Map<string, Promise<string | null>>();
@@ -45,10 +43,6 @@ export async function limited(
 ): Promise<[string, ...string[]]> {
   const { memory = 4 * 2 ** 30, cpuSeconds = 600 } = limits;
   const wrapped: string[] = [];
-  if (limits.dieWithParent) {
-    const setpriv = await findProgram('setpriv');
-    if (setpriv) wrapped.push(setpriv, '--pdeathsig', 'TERM');
-  }
   const prlimit = await findProgram('prlimit');
   if (prlimit) wrapped.push(prlimit, `--as=${memory}`, `--cpu=${cpuSeconds}`, '--core=0');
   return [...wrapped, ...argv] as [string, ...string[]];
