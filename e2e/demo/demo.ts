@@ -91,21 +91,22 @@ class Stage implements DemoContext {
     return this.launched.page;
   }
 
-  async shot(name: string): Promise<void> {
+  // Arrow functions, since steps take them out of the context.
+  readonly shot = async (name: string): Promise<void> => {
     this.shots += 1;
     const file = `${String(this.shots).padStart(2, '0')}-${name.replace(/[^a-z0-9]+/gi, '-').toLowerCase()}.png`;
     await this.page.screenshot({ path: join(this.out, file) });
-  }
+  };
 
-  async restart(): Promise<void> {
+  readonly restart = async (): Promise<void> => {
     // The first one owns the folders and the display, so it only quits here and is closed for good at the end.
     await this.launched.quit();
     this.launched = await launchApp({ home: this.first.paths, display: this.first.display });
-  }
+  };
 
-  note(text: string): void {
+  readonly note = (text: string): void => {
     console.log(`         ${text}`);
-  }
+  };
 
   /** @returns the title of the step that failed, or null */
   async play(part: DemoPart): Promise<string | null> {
