@@ -1,3 +1,4 @@
+export { completeDomain } from './complete.ts';
 export { Domain } from './domain.ts';
 export {
   forwardElement,

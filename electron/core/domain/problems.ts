@@ -264,6 +264,8 @@ class Finder {
       if (!canRun(runnable.diskBuses, disk.bus)) fail('/target@bus', `the bus ${disk.bus} cannot be run`);
       if (disk.format !== null && !canRun(runnable.formats, disk.format))
         fail('/driver@type', `the image format ${disk.format} cannot be run`);
+      if (disk.readonly && disk.device !== 'cdrom' && (disk.bus === 'ide' || disk.bus === 'sata'))
+        fail('/readonly', 'IDE and SATA disks cannot be read-only: choose the bus virtio');
       if (disk.device === 'lun')
         fail('@device', 'SCSI commands are not passed through: the disk is an ordinary one');
       if (disk.bus === 'virtio' && disk.device === 'cdrom' && disk.file === null)

@@ -96,7 +96,7 @@ export const newSpecs: Readonly<Record<string, NewGuestSpec>> = {
     type: 'qemu',
     disks: [
       { file: '/lib/guests/full-pc/a.qcow2', format: 'qcow2' },
-      { file: '/lib/guests/full-pc/b.img', format: 'raw', readonly: true, serial: 'B' },
+      { file: '/lib/guests/full-pc/b.img', format: 'raw', serial: 'B' },
       { file: null, format: 'raw', device: 'cdrom' },
     ],
     interfaces: [{ mac: mac(5) }],

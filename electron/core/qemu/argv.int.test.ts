@@ -57,6 +57,15 @@ function runOf(more: Partial<QemuRun> = {}): QemuRun {
   };
 }
 
+/** Null while nobody listens: the file is there a moment before that. */
+function connect(file: string): Promise<net.Socket | null> {
+  return new Promise((resolve) => {
+    const socket = net.connect(file);
+    socket.once('connect', () => resolve(socket));
+    socket.on('error', () => resolve(null));
+  });
+}
+
 type Reply = { return?: unknown; error?: { desc: string }; QMP?: unknown; event?: string };
 
 /** Connects to QMP, asks, quits. Fails with QEMU's own words when it ended instead. */
@@ -71,17 +80,17 @@ async function ask(domain: Domain, run: QemuRun, ...commands: string[]): Promise
   const ended = new Promise<number | null>((resolve) => {
     qemu.on('close', resolve);
   });
-  while (!existsSync(run.qmp) || !existsSync(run.pidfile)) {
+  let socket: net.Socket | null = null;
+  while (!socket) {
     if (qemu.exitCode !== null || qemu.signalCode !== null)
       throw new Error(`QEMU ended with ${qemu.exitCode ?? qemu.signalCode}: ${stderr}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    socket = await connect(run.qmp);
+    if (!socket) await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  const socket = net.connect(run.qmp);
   const replies: Reply[] = [];
   let wake = () => {};
   let rest = '';
   let gone = false;
-  socket.on('error', () => {}); // `close` follows
   socket.on('close', () => {
     gone = true;
     wake();

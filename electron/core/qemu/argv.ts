@@ -1,4 +1,4 @@
-import { bootProps, type Domain, domainProps } from '../domain/index.ts';
+import { bootProps, completeDomain, type Domain, domainProps } from '../domain/index.ts';
 import { Buses } from './argv/address.ts';
 import { addControllers } from './argv/controllers.ts';
 import { addCharacterDevices, addOthers, addScreen } from './argv/devices.ts';
@@ -25,7 +25,8 @@ export interface QemuArgv {
  * console chardev `serial0`, `balloon0`, root ports `pci.<index>`.
  * @throws {GuesthouseError} `unsupported` or `xml-invalid` for what cannot be run, naming what to change
  */
-export function qemuArgv(domain: Domain, run: QemuRun): QemuArgv {
+export function qemuArgv(wanted: Domain, run: QemuRun): QemuArgv {
+  const domain = completeDomain(wanted);
   const args = new Arguments();
   const buses = new Buses(domain, domain.get(domainProps.machine) ?? 'pc');
   args.add('-name', `guest=${comma(domain.name)},debug-threads=on`);

@@ -1,4 +1,4 @@
-import { controllerProps, type Domain, diskProps, type Property } from '../../domain/index.ts';
+import { type Domain, diskProps, type Property } from '../../domain/index.ts';
 
 /** The address properties every PCI device's list declares. */
 export interface AddressProps {
@@ -81,10 +81,6 @@ export class Buses {
     const n = targetNumber(this.domain.get(diskProps.target, disk) ?? '');
     if (bus === 'sata') return { bus: this.q35 ? `ide.${n % 6}` : `sata0.${n % 6}` };
     return { bus: `ide.${(n >> 1) & 1}`, unit: n & 1 };
-  }
-
-  hasController(type: string): boolean {
-    return this.domain.items('controller').some((_, i) => this.domain.get(controllerProps.type, i) === type);
   }
 }
 

@@ -1,23 +1,7 @@
 import { GuesthouseError } from '../../../../shared/errors.ts';
-import {
-  channelProps,
-  consoleProps,
-  controllerProps,
-  type Domain,
-  domainProps,
-  hostdevProps,
-  inputProps,
-} from '../../domain/index.ts';
+import { controllerProps, type Domain, domainProps } from '../../domain/index.ts';
 import type { Buses } from './address.ts';
 import type { Arguments } from './run.ts';
-
-/** Whether a console or channel of the domain stands on a virtio-serial bus. */
-export function needsVirtioSerial(domain: Domain): boolean {
-  return (
-    domain.items('channel').some((_, i) => domain.get(channelProps.targetType, i) === 'virtio') ||
-    domain.items('console').some((_, i) => domain.get(consoleProps.targetType, i) === 'virtio')
-  );
-}
 
 /** The machine's PCI root ports first, since others are plugged into them; then the rest in document order. */
 export function addControllers(args: Arguments, domain: Domain, buses: Buses): void {
@@ -30,33 +14,6 @@ export function addControllers(args: Arguments, domain: Domain, buses: Buses): v
   const pci = order.filter(isPci).sort((a, b) => number(a) - number(b));
   for (const i of pci) addPci(args, domain, buses, i);
   for (const i of order) if (!isPci(i)) addOther(args, domain, buses, i);
-  addImplied(args, domain, buses);
-}
-
-/** Controllers that hand-written XML leaves out and libvirt would add for the devices there are. */
-function addImplied(args: Arguments, domain: Domain, buses: Buses): void {
-  const missing = (type: string) => !buses.hasController(type);
-  const disks = domain.disks();
-  const usbInput = domain.items('input').some((_, i) => domain.get(inputProps.bus, i) === 'usb');
-  const usbHost = domain.items('hostdev').some((_, i) => domain.get(hostdevProps.type, i) === 'usb');
-  if (missing('usb') && !buses.micro && (usbInput || usbHost || disks.some((disk) => disk.bus === 'usb')))
-    args.json('-device', { driver: buses.q35 ? 'qemu-xhci' : 'piix3-usb-uhci', bus: buses.root, id: 'usb' });
-  if (missing('virtio-serial') && needsVirtioSerial(domain))
-    args.json('-device', {
-      driver: buses.virtio('virtio-serial'),
-      ...(buses.micro ? {} : { bus: buses.root }),
-      id: 'virtio-serial0',
-    });
-  if (missing('scsi') && disks.some((disk) => disk.bus === 'scsi'))
-    args.json('-device', {
-      driver: buses.virtio('virtio-scsi'),
-      ...(buses.micro ? {} : { bus: buses.root }),
-      id: 'scsi0',
-    });
-  if (missing('sata') && !buses.q35 && disks.some((disk) => disk.bus === 'sata'))
-    args.json('-device', { driver: 'ahci', bus: buses.root, id: 'sata0' });
-  if (missing('fdc') && buses.q35 && disks.some((disk) => disk.bus === 'fdc'))
-    args.json('-device', { driver: 'isa-fdc', id: 'fdc0' });
 }
 
 function addPci(args: Arguments, domain: Domain, buses: Buses, i: number): void {

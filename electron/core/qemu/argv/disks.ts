@@ -192,6 +192,14 @@ function addDevice(
       return;
     case 'sata':
     case 'ide':
+      if (disk.readonly && !cd)
+        throw new GuesthouseError(
+          'unsupported',
+          `The disk ${disk.target} is read-only, which IDE and SATA disks cannot be.`,
+          {
+            todo: 'Choose the bus virtio, or make it a CD drive.',
+          },
+        );
       args.json('-device', {
         driver: cd ? 'ide-cd' : 'ide-hd',
         ...buses.ata(index, disk.bus),

@@ -1,0 +1,212 @@
+import type { Domain } from './domain.ts';
+import {
+  channelProps,
+  consoleProps,
+  controllerProps,
+  diskProps,
+  filesystemProps,
+  hostdevProps,
+  inputProps,
+  interfaceProps,
+  memballoonProps,
+  rngProps,
+  soundProps,
+  videoProps,
+  watchdogProps,
+} from './properties/devices.ts';
+import { domainProps } from './properties/domain.ts';
+import type { ListName } from './properties/lists.ts';
+import type { Property } from './properties/types.ts';
+import { isMicrovm } from './views.ts';
+import { el } from './xml/edit.ts';
+
+/** The address properties every PCI device's list declares. */
+interface AddressProps {
+  readonly addressType: Property<string>;
+  readonly pciDomain: Property<number>;
+  readonly pciBus: Property<number>;
+  readonly pciSlot: Property<number>;
+  readonly pciFunction: Property<number>;
+}
+
+/** A device that takes a place on a PCI bus (or, on microvm, a virtio-mmio slot). */
+interface Place {
+  readonly list: ListName;
+  readonly index: number;
+  readonly props: AddressProps;
+  /** May stand in a PCIe root port, and so be unplugged later. */
+  readonly express: boolean;
+  readonly virtio: boolean;
+  /** Where libvirt would put it, if that is free. */
+  readonly wish?: { readonly slot: number; readonly fn: number };
+}
+
+/**
+ * The domain with what libvirt fills in at definition: controllers that devices stand on, and an address for every
+ * PCI device that has none, so that adding or removing one moves no other. Addresses that are there are honoured.
+ * A domain that has everything is returned as it is.
+ */
+export function completeDomain(domain: Domain): Domain {
+  return withAddresses(withControllers(domain));
+}
+
+function machineOf(domain: Domain) {
+  const machine = domain.get(domainProps.machine) ?? 'pc';
+  return { micro: isMicrovm(machine), q35: /q35|^virt(-|$)/.test(machine) };
+}
+
+function withControllers(domain: Domain): Domain {
+  const { micro, q35 } = machineOf(domain);
+  const has = (type: string) =>
+    domain.items('controller').some((_, i) => domain.get(controllerProps.type, i) === type);
+  const some = <T>(list: ListName, property: Property<T>, value: T) =>
+    domain.items(list).some((_, i) => domain.get(property, i) === value);
+  const bus = (name: string) => domain.disks().some((disk) => disk.bus === name);
+  let made = domain;
+  const add = (needed: boolean, type: string, model: string | null) => {
+    if (needed && !has(type)) made = made.add('controller', el('controller', { type, index: 0, model }));
+  };
+  const usb = bus('usb') || some('input', inputProps.bus, 'usb') || some('hostdev', hostdevProps.type, 'usb');
+  add(usb && !micro, 'usb', q35 ? 'qemu-xhci' : 'piix3-uhci');
+  add(bus('scsi'), 'scsi', 'virtio-scsi');
+  add(bus('sata') && !micro, 'sata', null);
+  add(bus('fdc') && !micro, 'fdc', null);
+  add(
+    some('channel', channelProps.targetType, 'virtio') || some('console', consoleProps.targetType, 'virtio'),
+    'virtio-serial',
+    null,
+  );
+  return made;
+}
+
+/** Every device that needs a place, in the order places are given out. */
+function places(domain: Domain, q35: boolean): Place[] {
+  const found: Place[] = [];
+  const virtioModel = (model: string | null) => model === null || model.startsWith('virtio');
+  const each = (
+    list: ListName,
+    props: AddressProps,
+    test: (i: number) => Omit<Place, 'list' | 'index' | 'props'> | null,
+  ) => {
+    for (let index = 0; index < domain.count(list); index++) {
+      const kind = test(index);
+      if (kind) found.push({ list, index, props, ...kind });
+    }
+  };
+  const virtio = { express: true, virtio: true };
+  const legacy = { express: false, virtio: false };
+  each('video', videoProps, (i) => {
+    const model = domain.get(videoProps.model, i) ?? 'vga';
+    if (model === 'none' || model === 'ramfb') return null;
+    return { ...legacy, wish: i === 0 ? { slot: q35 ? 1 : 2, fn: 0 } : undefined };
+  });
+  each('controller', controllerProps, (i) => {
+    const type = domain.get(controllerProps.type, i);
+    const model = domain.get(controllerProps.model, i);
+    const index = domain.get(controllerProps.index, i) ?? 0;
+    if (type === 'pci') return model === null || model.endsWith('-root') ? null : legacy;
+    if (type === 'usb') return usbPlace(model ?? (q35 ? 'qemu-xhci' : 'piix3-uhci'));
+    if (type === 'sata') return index === 0 && q35 ? { ...legacy, wish: { slot: 0x1f, fn: 2 } } : legacy;
+    if (type === 'scsi') return virtioModel(model) ? virtio : legacy;
+    return type === 'virtio-serial' ? virtio : null;
+  });
+  each('interface', interfaceProps, (i) => {
+    const model = domain.get(interfaceProps.model, i);
+    if (model?.startsWith('virtio')) return virtio;
+    return { express: model === 'e1000e', virtio: false };
+  });
+  each('disk', diskProps, (i) =>
+    domain.disks()[i]!.bus === 'virtio' && domain.disks()[i]!.file !== null ? virtio : null,
+  );
+  each('filesystem', filesystemProps, () => virtio);
+  each('input', inputProps, (i) => (domain.get(inputProps.bus, i) === 'virtio' ? virtio : null));
+  each('sound', soundProps, (i) =>
+    domain.get(soundProps.model, i) === 'usb'
+      ? null
+      : {
+          ...legacy,
+          wish: domain.get(soundProps.model, i) === 'ich9' && q35 ? { slot: 0x1b, fn: 0 } : undefined,
+        },
+  );
+  each('watchdog', watchdogProps, (i) => (domain.get(watchdogProps.model, i) === 'i6300esb' ? legacy : null));
+  each('memballoon', memballoonProps, (i) =>
+    virtioModel(domain.get(memballoonProps.model, i)) ? virtio : null,
+  );
+  each('rng', rngProps, () => virtio);
+  return found;
+}
+
+function usbPlace(model: string): Omit<Place, 'list' | 'index' | 'props'> | null {
+  if (model === 'none') return null;
+  const companions: Readonly<Record<string, number>> = {
+    'ich9-ehci1': 7,
+    'ich9-uhci1': 0,
+    'ich9-uhci2': 1,
+    'ich9-uhci3': 2,
+  };
+  const fn = companions[model];
+  if (fn !== undefined) return { express: false, virtio: false, wish: { slot: 0x1d, fn } };
+  if (model === 'piix3-uhci') return { express: false, virtio: false, wish: { slot: 1, fn: 2 } };
+  return { express: model.endsWith('xhci'), virtio: false };
+}
+
+function withAddresses(domain: Domain): Domain {
+  const { micro, q35 } = machineOf(domain);
+  const all = places(domain, q35);
+  const addressed = ({ props, index }: Place) => domain.get(props.addressType, index) !== null;
+  if (all.every(addressed)) return domain;
+  if (micro)
+    return all
+      .filter((place) => place.virtio && !addressed(place))
+      .reduce((made, { props, index }) => made.set(props.addressType, 'virtio-mmio', index), domain);
+  const used = usedAddresses(domain, all.filter(addressed));
+  // The chip set's own: host bridge; ICH9's LPC, SATA and SMBus, or PIIX3's ISA, IDE, USB and power management.
+  for (const own of q35 ? ['0:0:0', '0:31:0', '0:31:3'] : ['0:0:0', '0:1:0', '0:1:1', '0:1:3']) used.add(own);
+  const ports = rootPortsOf(domain).filter((port) => ![...used].some((key) => key.startsWith(`${port}:`)));
+  const freeSlot = (slot: number) => ![...used].some((key) => key.startsWith(`0:${slot}:`));
+  // What a device yet to be placed wishes is not given to another.
+  const wished = new Set(all.flatMap(({ wish }) => (wish ? [wish.slot] : [])));
+  let made = domain;
+  for (const place of all) {
+    if (addressed(place)) continue;
+    const { wish } = place;
+    let address: { bus: number; slot: number; fn: number } | null = null;
+    if (wish && !used.has(`0:${wish.slot}:${wish.fn}`)) address = { bus: 0, ...wish };
+    else if (q35 && place.express && ports.length > 0) address = { bus: ports.shift()!, slot: 0, fn: 0 };
+    else
+      for (let slot = q35 ? 2 : 3; slot < 31 && !address; slot++)
+        if (freeSlot(slot) && !wished.has(slot)) address = { bus: 0, slot, fn: 0 };
+    if (!address) continue; // the bus is full: QEMU says so in its own words
+    used.add(`${address.bus}:${address.slot}:${address.fn}`);
+    made = made
+      .set(place.props.addressType, 'pci', place.index)
+      .set(place.props.pciDomain, 0, place.index)
+      .set(place.props.pciBus, address.bus, place.index)
+      .set(place.props.pciSlot, address.slot, place.index)
+      .set(place.props.pciFunction, address.fn, place.index);
+  }
+  return made;
+}
+
+function usedAddresses(domain: Domain, addressed: readonly Place[]): Set<string> {
+  const used = new Set<string>();
+  for (const { props, index } of addressed)
+    if (domain.get(props.addressType, index) === 'pci')
+      used.add(
+        `${domain.get(props.pciBus, index) ?? 0}:${domain.get(props.pciSlot, index) ?? 0}:${domain.get(props.pciFunction, index) ?? 0}`,
+      );
+  return used;
+}
+
+/** Indexes of the domain's PCIe root ports: the buses a device can be plugged into. */
+function rootPortsOf(domain: Domain): number[] {
+  return domain
+    .items('controller')
+    .flatMap((_, i) =>
+      domain.get(controllerProps.model, i) === 'pcie-root-port'
+        ? [domain.get(controllerProps.index, i) ?? 0]
+        : [],
+    )
+    .filter((index) => index > 0)
+    .sort((a, b) => a - b);
+}
