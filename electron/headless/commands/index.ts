@@ -4,6 +4,7 @@ import { registerConsole } from './console.ts';
 import { registerCreate } from './create.ts';
 import { registerDelete } from './delete.ts';
 import { registerHost } from './host.ts';
+import { registerIdentity } from './identity.ts';
 import { registerKeys } from './keys.ts';
 import { registerLabels } from './labels.ts';
 import { registerList } from './list.ts';
@@ -12,6 +13,7 @@ import { registerServers } from './servers.ts';
 import { registerShow } from './show.ts';
 import { registerSsh } from './ssh.ts';
 import { registerStarter } from './starter.ts';
+import { registerTemplates } from './templates.ts';
 
 /** Adds a group of commands to the program. One file a group. */
 export type Register = (program: Command, runner: Runner) => void;
@@ -29,4 +31,6 @@ export const commands: readonly Register[] = [
   registerKeys,
   registerSsh,
   registerServers,
+  registerTemplates,
+  registerIdentity,
 ];

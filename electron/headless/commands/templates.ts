@@ -1,0 +1,155 @@
+import type { Command } from 'commander';
+import { GuesthouseError } from '../../../shared/errors.ts';
+import { expandNames } from '../../../shared/model/name-pattern.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { plain, size, table } from '../output.ts';
+import type { Runner } from '../run.ts';
+import { amount, publicKeysIn, whole } from './create.ts';
+
+const collect = (value: string, before: string[] = []) => [...before, value];
+
+export function registerTemplates(program: Command, runner: Runner): void {
+  const template = program.command('template').description('Templates that clones are made from');
+
+  const list = runner.define(template, 'list', 'List the templates').alias('ls');
+  runner.action<[]>(list, async ({ core }) => {
+    const all = await core.call('templates.list', undefined);
+    const rows = all.map((one) => [
+      one.name,
+      `${one.memory} MiB`,
+      size(one.disks.reduce((sum, disk) => sum + (disk.allocatedSize ?? 0), 0)),
+      String(one.linkedClones.length),
+      one.problem?.message ?? one.description,
+    ]);
+    return {
+      data: all,
+      text: rows.length
+        ? table(['NAME', 'MEMORY', 'DISK', 'CLONES', 'DESCRIPTION'], rows)
+        : 'No templates. Make one: guesthouse template make GUEST',
+    };
+  });
+
+  const make = runner
+    .define(template, 'make', 'Turn a guest that is off into a template')
+    .argument('<guest>', 'name, folder or UUID')
+    .option('--name <name>', "what the template is called (the guest's name)")
+    .option('--keep', 'copy the disk and keep the guest')
+    .option('--tag <tag>', 'tag (again for more)', collect)
+    .option('--dry-run', 'only say what would change on the disk');
+  runner.action<[string]>(make, async ({ core, guest: find, follow }, ref) => {
+    const options = make.opts<{ name?: string; keep?: boolean; tag?: string[]; dryRun?: boolean }>();
+    const guest = await find(ref);
+    const plan = await core.call('templates.planSeal', {
+      id: guest.id,
+      name: options.name,
+      keep: options.keep ?? false,
+      tags: options.tag ?? [],
+    });
+    const lines = plan.changes.map((change) => `  ${change.action} ${change.path}`);
+    const warnings = plan.warnings.map((warning) => `Note: ${warning}`);
+    if (options.dryRun)
+      return {
+        data: plan,
+        text: [`${plan.name} would be sealed:`, ...lines, ...warnings].map(plain).join('\n'),
+      };
+    let id = '';
+    await follow(async () => {
+      const started = await core.call('templates.seal', { planId: plan.planId });
+      id = started.id;
+      return started;
+    });
+    return {
+      data: { id, ...plan },
+      text: [
+        `Made the template ${plan.name}; ${lines.length} paths sealed.`,
+        ...warnings,
+        `Next: guesthouse clone ${plan.name} --name 'web-{01..03}'`,
+      ]
+        .map(plain)
+        .join('\n'),
+    };
+  });
+
+  const remove = runner
+    .define(template, 'delete', 'Delete a template; without --yes only say what would go')
+    .argument('<template>', 'its name')
+    .option('--yes', 'really delete');
+  runner.action<[string]>(remove, async ({ core }, ref) => {
+    const plan = await core.call('templates.deletePlan', { id: ref });
+    const yes = remove.opts().yes === true;
+    if (yes) await core.call('templates.delete', { id: ref });
+    const lines = [
+      `${yes ? 'Deleted' : 'This would delete'} ${ref}:`,
+      ...plan.removed.map((file) => `  ${file.path} (${size(file.bytes)})`),
+      ...(plan.clones.length > 0
+        ? [`Linked clones stand on it: ${plan.clones.map((clone) => clone.name).join(', ')}.`]
+        : []),
+      ...(yes ? [] : ['Nothing was deleted. Add --yes to do it.']),
+    ];
+    return {
+      data: { deleted: yes, ...plan },
+      text: lines.map(plain).join('\n'),
+      code: yes ? exitCodes.ok : exitCodes.usage,
+    };
+  });
+
+  const clone = runner
+    .define(program, 'clone', 'Make clones, each a machine of its own')
+    .argument('<source>', 'a template, or a guest that is off')
+    .requiredOption('--name <pattern>', "a name, a list, or a pattern such as 'web-{01..20}'")
+    .option('--full', 'whole copies of the disk instead of linked ones')
+    .option('--user <user>', 'login user')
+    .option('--key <file>', 'public key file that may log in (again for more)', collect)
+    .option('--cpus <n>', 'processors', whole)
+    .option('--memory <size>', 'memory, in MiB or such as 2G', amount('M'))
+    .option('--disk <size>', 'size the disk is grown to, in GiB', amount('G'))
+    .option('--tag <tag>', 'tag (again for more)', collect)
+    .option('--rsa', 'make an RSA host key too')
+    .option('--start', 'start them when they are made')
+    .option('--dry-run', 'only show the values they would get');
+  runner.action<[string]>(clone, async ({ core, follow }, source) => {
+    const options = clone.opts<{
+      name: string;
+      full?: boolean;
+      user?: string;
+      key?: string[];
+      cpus?: number;
+      memory?: number;
+      disk?: number;
+      tag?: string[];
+      rsa?: boolean;
+      start?: boolean;
+      dryRun?: boolean;
+    }>();
+    const expanded = expandNames(options.name);
+    if ('problem' in expanded) throw new GuesthouseError('invalid-input', expanded.problem);
+    const plan = await core.call('clones.plan', {
+      source,
+      names: [...expanded.names],
+      linked: !options.full,
+      vcpus: options.cpus ?? null,
+      memory: options.memory ?? null,
+      diskSize: options.disk ?? null,
+      loginUser: options.user ?? null,
+      authorizedKeys: (options.key ?? []).flatMap(publicKeysIn),
+      hostKeyTypes: options.rsa ? ['ed25519', 'ecdsa', 'rsa'] : ['ed25519', 'ecdsa'],
+      tags: options.tag ?? [],
+      start: options.start ?? false,
+    });
+    const values = table(
+      ['NAME', 'MACHINE-ID', 'MAC', 'SSH PORT', 'HOST KEY'],
+      plan.items.map(({ name, identity, sshPort }) => [
+        name,
+        identity.machineId ?? '-',
+        identity.macs[0] ?? '-',
+        sshPort === null ? '-' : String(sshPort),
+        identity.hostKeys[0]?.fingerprint ?? '-',
+      ]),
+    );
+    const notes = [...plan.notes, ...plan.warnings.map((warning) => `Note: ${warning}`)].map(plain);
+    if (options.dryRun) return { data: plan, text: [values, ...notes].join('\n') };
+    await follow(() => core.call('clones.run', { planId: plan.planId }));
+    const results = await core.call('clones.results', { planId: plan.planId });
+    return { data: results, text: [values, ...notes].join('\n') };
+  });
+}
