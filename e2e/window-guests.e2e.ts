@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { expect, type Page, test } from '@playwright/test';
 import {
   actionTestId,
@@ -11,7 +12,7 @@ import {
 } from '../renderer/ui/testids.ts';
 import { expectAccessible } from './lib/axe.ts';
 import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
-import { writeGuests } from './lib/library.ts';
+import { endGuests, writeGuests } from './lib/library.ts';
 
 let home: Home;
 let launched: Launched;
@@ -38,7 +39,9 @@ test.beforeAll(async () => {
   await expect(page.getByTestId(testIds.guestList)).toBeVisible();
 });
 test.afterAll(async () => {
+  if (launched) await endGuests(page);
   await launched?.close();
+  if (home) await rm(home.root, { recursive: true, force: true });
 });
 test.beforeEach(async () => {
   await page.keyboard.press('Escape');

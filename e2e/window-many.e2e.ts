@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { expect, test } from '@playwright/test';
 import { guestRowTestId, testIds } from '../renderer/ui/testids.ts';
 import { expectAccessible } from './lib/axe.ts';
@@ -28,5 +29,6 @@ test('three hundred guests scroll, filter and select without a row too many in t
     await expectAccessible(page, 'a filtered list');
   } finally {
     await launched.close();
+    await rm(home.root, { recursive: true, force: true });
   }
 });

@@ -132,7 +132,7 @@ function Main({ retry }: { retry: () => void }) {
             <span>Settings</span>
           </button>
         </nav>
-        <div className={css.content}>
+        <main className={css.content}>
           {connection.status === 'failed' && (
             <div className={css.away}>
               <ErrorNote error={connection.error} write={writeClipboard} />
@@ -142,7 +142,7 @@ function Main({ retry }: { retry: () => void }) {
             </div>
           )}
           {Page && <Page />}
-        </div>
+        </main>
       </div>
       <Dock />
       <Toasts

@@ -22,7 +22,7 @@ export function cyclePanes(back: boolean): void {
   const inside = next.querySelector<HTMLElement>(
     '.xterm-helper-textarea, [role="tab"][aria-selected="true"], [aria-current="page"], button:not([disabled])',
   );
-  const self = next.tabIndex >= 0 && next.matches('[role="grid"], main');
+  const self = next.tabIndex >= 0 && next.matches('[role="grid"], section');
   (self || !inside ? next : inside).focus();
 }
 

@@ -2,6 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Page } from 'playwright';
+import type { Bridge } from '../../shared/ipc/contract.ts';
+import type { Snapshot } from '../../shared/ipc/events.ts';
 import type { Home } from './launch.ts';
 
 export interface LibraryGuest {
@@ -32,6 +35,18 @@ export function writeGuests(paths: Home, guests: readonly LibraryGuest[]): Map<s
     folders.set(guest.name, folder);
   }
   return folders;
+}
+
+/** Forces off whatever runs: guests outlive the window, and a test must leave none behind. */
+export async function endGuests(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const bridge = (window as unknown as { guesthouse: Bridge }).guesthouse;
+    const snapshot = await bridge.call('core.snapshot', undefined);
+    if (!snapshot.ok) return;
+    const { guests } = snapshot.value as Snapshot;
+    for (const guest of guests)
+      if (guest.pid !== null) await bridge.call('guests.forceOff', { id: guest.id });
+  });
 }
 
 const escaped = (text: string) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;');

@@ -44,7 +44,7 @@ export function Dialog({ title, onClose, children, foot, width = 460, alert, tes
           role={alert ? 'alertdialog' : 'dialog'}
           data-testid={testId ?? testIds.dialog}
         >
-          <Heading slot="title" level={1} className={css.head}>
+          <Heading slot="title" level={2} className={css.head}>
             {title}
           </Heading>
           {onSubmit ? (

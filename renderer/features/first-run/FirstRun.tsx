@@ -19,7 +19,7 @@ export function FirstRun() {
   }, [report, fetch]);
   const working = flow.step !== 'idle' && flow.step !== 'failed';
   return (
-    <main className={css.page} data-testid={testIds.firstRun} data-pane="list" tabIndex={-1}>
+    <div className={css.page} data-testid={testIds.firstRun} data-pane="list" tabIndex={-1}>
       <div className={css.inner}>
         <header>
           <h1>No guests yet</h1>
@@ -56,6 +56,6 @@ export function FirstRun() {
           )}
         </section>
       </div>
-    </main>
+    </div>
   );
 }

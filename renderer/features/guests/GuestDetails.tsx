@@ -45,7 +45,7 @@ export function GuestDetails({
     >
       <header className={css.title}>
         {onBack && <IconButton icon={<ArrowLeft size={16} />} label="Back to the list" onPress={onBack} />}
-        <h1 title={guest.name}>{guest.name}</h1>
+        <h2 title={guest.name}>{guest.name}</h2>
         <StateDot state={guest.state} />
       </header>
       {operation && (

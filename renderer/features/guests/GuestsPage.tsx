@@ -40,6 +40,7 @@ export function GuestsPage() {
   return (
     <div className={css.page}>
       <div className={css.listPane}>
+        <h1 className="sr-only">Guests</h1>
         <Toolbar guests={guests} />
         <Rows guests={guests} />
         {selected.length > 0 && (narrow || selected.length > 1) && <Bulk guests={selected} narrow={narrow} />}
@@ -57,7 +58,7 @@ export function GuestsPage() {
           {only ? (
             <GuestDetails guest={only} width={detailsWidth} />
           ) : (
-            <aside
+            <section
               className={css.details}
               style={{ width: detailsWidth }}
               aria-label="Details"
@@ -70,7 +71,7 @@ export function GuestsPage() {
               ) : (
                 <Empty title="No guest selected">Choose one in the list to see what it is and does.</Empty>
               )}
-            </aside>
+            </section>
           )}
         </>
       )}

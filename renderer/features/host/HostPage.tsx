@@ -18,8 +18,14 @@ export function HostPage() {
     if (!useHost.getState().report) void fetch();
   }, [fetch]);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: the page scrolls, and must by keyboard too
-    <main className={css.page} data-testid={testIds.hostPage} data-pane="list" tabIndex={0} aria-label="Host">
+    <section
+      className={css.page}
+      data-testid={testIds.hostPage}
+      data-pane="list"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: the page scrolls, and must by keyboard too
+      tabIndex={0}
+      aria-label="Host"
+    >
       <div className={css.inner}>
         <div>
           <header className={css.head}>
@@ -36,7 +42,7 @@ export function HostPage() {
         {report && <Facts report={report} />}
         {report && <Programs report={report} />}
       </div>
-    </main>
+    </section>
   );
 }
 
