@@ -120,6 +120,8 @@ export async function readFacts(tree: GuestTree, now: number): Promise<IdentityF
   const hostKeys: HostKeyFact[] = [];
   for (const file of await findHostKeyFiles(tree))
     if (file.key) hostKeys.push({ type: file.key.type, fingerprint: file.key.fingerprint, path: file.path });
+  // The one people compare first.
+  hostKeys.sort((a, b) => Number(b.type === 'ssh-ed25519') - Number(a.type === 'ssh-ed25519'));
   return {
     source: 'disk',
     readAt: now,
