@@ -7,7 +7,7 @@ import {
   testIds,
 } from '../../../renderer/ui/testids.ts';
 import { waitForTerminal } from '../../lib/screen.ts';
-import type { DemoPart } from '../demo.ts';
+import type { DemoPart } from '../part.ts';
 
 const name = 'debian';
 const minute = 60_000;

@@ -1,4 +1,4 @@
-import type { DemoPart } from '../demo.ts';
+import type { DemoPart } from '../part.ts';
 import { firstGuest } from './first-guest.ts';
 
 /** The demo, in order. Each capability adds its part here. */
