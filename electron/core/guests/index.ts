@@ -13,6 +13,7 @@ import { addAgreed } from './consent.ts';
 import { logFile } from './crash.ts';
 import { type CreateDeps, Creator } from './create.ts';
 import { Edits } from './edits.ts';
+import { watchHostShutdown } from './host-shutdown.ts';
 import { Lifecycle, serialLog } from './lifecycle.ts';
 import { loadAll } from './loading.ts';
 import { Monitor } from './monitor.ts';
@@ -70,6 +71,9 @@ export function createGuests(deps: GuestsDeps) {
   const edits = new Edits(all, lifecycle);
   const creator = new Creator(all, lifecycle);
   const stats = new Stats(registry, clock, deps.announce, deps.watched);
+
+  let closed = false;
+  let stopWatching = () => {};
 
   const commandLine = (entry: Entry): GuestDetail['commandLine'] => lifecycle.commandLine(entry);
 
@@ -132,6 +136,13 @@ export function createGuests(deps: GuestsDeps) {
     /** After loading: the timer, and the guests that start with the app. */
     start(): void {
       stats.start();
+      watchHostShutdown({ log, prepare: () => lifecycle.saveAll() }).then(
+        (stop) => {
+          if (closed) stop();
+          else stopWatching = stop;
+        },
+        (error) => log.error('shutdowns of this computer are not watched', error),
+      );
       const wanted = registry
         .all()
         .filter(
@@ -145,6 +156,8 @@ export function createGuests(deps: GuestsDeps) {
 
     /** Lets go; the guests run on. */
     close(): void {
+      closed = true;
+      stopWatching();
       stats.stop();
       monitor.close();
     },

@@ -111,6 +111,20 @@ export class Lifecycle {
     }
   }
 
+  /** Saves everything that runs, all at once: this computer is going down. What cannot be saved is logged. */
+  async saveAll(): Promise<void> {
+    const { registry, runner, log } = this.deps;
+    const live = registry.all().filter((entry) => decide(entry.state, 'save').ok);
+    await Promise.all(
+      live.map(async (entry) => {
+        const spec = { kind: 'guest.save', title: `Saving ${nameOf(entry.stored)}`, subject: entry.id };
+        await runner
+          .run(spec, (op) => this.runSave(entry.id, op))
+          .catch((error) => log.error(`${entry.id} was not saved`, error));
+      }),
+    );
+  }
+
   reset(ref: string): Promise<void> {
     return this.command(ref, 'reset');
   }
