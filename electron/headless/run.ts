@@ -160,30 +160,41 @@ export class Runner {
   private async leave(core: SharedCore | null, quiet: boolean): Promise<void> {
     if (!core) return;
     try {
-      while (core.role === 'owner' && !this.abort.signal.aborted) {
-        const { operations } = await core.call('core.snapshot', undefined);
-        const running = operations.filter((operation) => operation.endedAt === null);
-        if (running.length === 0) break;
+      await core.closeWhenIdle(async (running) => {
+        if (this.abort.signal.aborted) throw new CancelledError();
         if (!quiet) {
           const titles = running.map((operation) => operation.title).join(', ');
           process.stderr.write(`Waiting for what others began (${titles}); Ctrl-C cancels it.\n`);
         }
-        await new Promise<void>((done) => {
-          const off = core.onEvent(({ event }) => {
-            if (event.type === 'operation' && event.operation.endedAt !== null) finish();
-          });
-          const finish = () => {
-            off();
-            this.abort.signal.removeEventListener('abort', finish);
-            done();
-          };
-          this.abort.signal.addEventListener('abort', finish);
-        });
-      }
-      await core.close();
+        await this.untilOneEnds(core, running);
+      });
     } catch (error) {
       process.stderr.write(`${toWire(error).message}\n`);
     }
+  }
+
+  /** Rejects at Ctrl-C. */
+  private untilOneEnds(core: SharedCore, running: readonly Operation[]): Promise<void> {
+    return new Promise((done, failed) => {
+      const check = (operation: Operation) => {
+        if (operation.endedAt !== null && running.some(({ id }) => id === operation.id)) finish();
+      };
+      const finish = () => {
+        off();
+        this.abort.signal.removeEventListener('abort', stop);
+        done();
+      };
+      const stop = () => {
+        off();
+        failed(new CancelledError());
+      };
+      const off = core.onEvent(({ event }) => {
+        if (event.type === 'operation') check(event.operation);
+      });
+      this.abort.signal.addEventListener('abort', stop, { once: true });
+      // One may have ended before we listened.
+      core.call('core.snapshot', undefined).then(({ operations }) => operations.forEach(check), failed);
+    });
   }
 
   private onInterrupt(): void {

@@ -6,12 +6,13 @@ import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
 import type { CallName } from '../../../shared/ipc/channels.ts';
 import type { CallInput, CallOutput } from '../../../shared/ipc/contract.ts';
 import type { EventEnvelope } from '../../../shared/ipc/events.ts';
+import type { Operation } from '../../../shared/model/operation.ts';
 import type { CallContext, Core, PortLike } from '../api.ts';
 import { systemClock } from '../platform/clock.ts';
 import { readTextIfAny, writeAtomic } from '../platform/fs.ts';
 import type { Log } from '../platform/log.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
-import { ClientCore } from './client.ts';
+import { ClientCore, NotBegun } from './client.ts';
 import { withFileLock } from './lock.ts';
 import { securePrivateDir } from './runtime-dir.ts';
 import { OwnerServer } from './server.ts';
@@ -28,6 +29,9 @@ export interface AcquireOptions {
 interface Held {
   readonly role: Role;
   readonly core: Core;
+  /** Of an owner: see OwnerServer. */
+  hold?(): Promise<void>;
+  go?(): void;
   release(): Promise<void>;
 }
 
@@ -71,8 +75,7 @@ export class SharedCore implements Core {
     input: CallInput<N>,
     context?: CallContext,
   ): Promise<CallOutput<N>> {
-    const { core } = await this.current(context?.signal);
-    return core.call(name, input, context);
+    return await this.withOwner((core) => core.call(name, input, context), context?.signal);
   }
 
   onEvent(listener: (envelope: EventEnvelope) => void): () => void {
@@ -85,8 +88,32 @@ export class SharedCore implements Core {
   }
 
   async openPort(kind: 'terminal' | 'screen', id: string, port: PortLike): Promise<void> {
+    // Not again with the next owner: a channel that was joined once is spent.
     const { core } = await this.current();
     return core.openPort(kind, id, port);
+  }
+
+  /**
+   * Closes, but as owner not before all operations have ended, also those of clients.
+   * @param busy waits for a moment to look again; told what runs. Rejects to close in spite of them
+   */
+  async closeWhenIdle(busy: (running: readonly Operation[]) => Promise<void>): Promise<void> {
+    for (;;) {
+      const held = this.now;
+      if (!held?.hold || this.closed) break;
+      // No call may begin an operation between the look and the close.
+      await held.hold();
+      const { operations } = await held.core.call('core.snapshot', undefined);
+      const running = operations.filter((operation) => operation.endedAt === null);
+      if (running.length === 0) break;
+      held.go?.();
+      try {
+        await busy(running);
+      } catch {
+        break;
+      }
+    }
+    await this.close();
   }
 
   async close(): Promise<void> {
@@ -94,6 +121,20 @@ export class SharedCore implements Core {
     this.closed = true;
     const held = await this.held.catch(() => null);
     await held?.release();
+  }
+
+  /** Does it, and again when an owner left before it began. */
+  private async withOwner<T>(body: (core: Core) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    for (;;) {
+      const held = await this.current(signal);
+      try {
+        return await body(held.core);
+      } catch (error) {
+        if (!(error instanceof NotBegun)) throw error;
+        // Its end is under way: the next current() waits for the next owner.
+        if (this.now === held) await systemClock.sleep(10);
+      }
+    }
   }
 
   private async current(signal?: AbortSignal): Promise<Held> {
@@ -204,7 +245,10 @@ async function claim({ paths, log, createCore }: AcquireOptions): Promise<Held |
     return {
       role: 'owner',
       core,
+      hold: () => server.hold(),
+      go: () => server.go(),
       release: async () => {
+        await server.hold();
         await core.close();
         await server.close();
       },

@@ -19,6 +19,14 @@ const ownerGone = () =>
     todo: 'Look at the state and try again.',
   });
 
+/** The owner left before it began a call: the next one may be asked. */
+export class NotBegun extends GuesthouseError {
+  constructor() {
+    super('not-owner', 'The Guesthouse that held the library left.', { todo: 'Try again.' });
+    this.name = 'NotBegun';
+  }
+}
+
 /** A core in another process: the same calls, over its socket. */
 export class ClientCore implements Core {
   private readonly calls = new Map<number, Waiting>();
@@ -28,6 +36,8 @@ export class ClientCore implements Core {
   private readonly goneListeners: (() => void)[] = [];
   private next = 1;
   private gone = false;
+  /** The calls the owner had begun when it said goodbye; null when it has not. */
+  private begun: ReadonlySet<number> | null = null;
 
   private constructor(
     private readonly socket: net.Socket,
@@ -127,7 +137,7 @@ export class ClientCore implements Core {
       if (!this.send({ t: 'call', id, name, input })) {
         this.calls.delete(id);
         done();
-        reject(ownerGone());
+        reject(new NotBegun());
       }
     }) as Promise<CallOutput<N>>;
   }
@@ -151,7 +161,7 @@ export class ClientCore implements Core {
     joinPorts(port, far);
     await new Promise<unknown>((resolve, reject) => {
       this.opening.set(number, { resolve, reject });
-      if (!this.send({ t: 'open', port: number, kind, id })) reject(ownerGone());
+      if (!this.send({ t: 'open', port: number, kind, id })) reject(new NotBegun());
     }).finally(() => this.opening.delete(number));
   }
 
@@ -199,6 +209,9 @@ export class ClientCore implements Core {
         this.ports.get(message.port)?.ended();
         this.ports.delete(message.port);
         return;
+      case 'bye':
+        this.begun = new Set(message.begun);
+        return;
       case 'refused':
         this.socket.destroy();
     }
@@ -207,7 +220,8 @@ export class ClientCore implements Core {
   private ended(): void {
     if (this.gone) return;
     this.gone = true;
-    for (const waiting of [...this.calls.values(), ...this.opening.values()]) waiting.reject(ownerGone());
+    for (const [id, waiting] of [...this.calls, ...this.opening])
+      waiting.reject(this.begun && !this.begun.has(id) ? new NotBegun() : ownerGone());
     this.calls.clear();
     for (const port of this.ports.values()) port.ended();
     this.ports.clear();

@@ -11,6 +11,8 @@ import { type FromClient, type FromOwner, fromClient, type Hello, helloSchema } 
 const maxUnread = 64 << 20;
 /** Calls and channels one client may have open. */
 const maxOpen = 10_000;
+/** Milliseconds that calls under way have to end before the owner leaves. */
+const settleMs = 5_000;
 /** Milliseconds in which a peer must say hello. */
 const helloMs = 10_000;
 
@@ -19,6 +21,7 @@ export class OwnerServer {
   private readonly connections = new Set<Connection>();
   private core: Core | null = null;
   private off: (() => void) | null = null;
+  private holding = false;
 
   private constructor(
     private readonly server: net.Server,
@@ -70,12 +73,33 @@ export class OwnerServer {
         }) ?? null;
   }
 
+  /**
+   * Begins no more calls, keeps those that come, and resolves when those under way have ended. Then the owner may look
+   * whether it can leave: {@link close}, after which clients ask the next owner, or {@link go}.
+   */
+  async hold(): Promise<void> {
+    this.holding = true;
+    const calls = [...this.connections].flatMap((connection) => connection.hold());
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, settleMs);
+    });
+    await Promise.race([Promise.allSettled(calls), enough]);
+    clearTimeout(timer);
+  }
+
+  /** Goes on, with what came meanwhile. */
+  go(): void {
+    this.holding = false;
+    for (const connection of this.connections) connection.go();
+  }
+
   /** Unbinds the path and lets all clients go. libuv unlinks before it closes, so no successor's socket is removed. */
   async close(): Promise<void> {
     this.off?.();
     this.off = null;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    for (const connection of this.connections) connection.end();
+    for (const connection of this.connections) connection.bye();
     await closed;
   }
 
@@ -85,6 +109,7 @@ export class OwnerServer {
       this.watch();
     });
     this.connections.add(connection);
+    if (this.holding) connection.hold();
     if (this.core) connection.serve(this.core);
     this.watch();
   }
@@ -93,8 +118,11 @@ export class OwnerServer {
 class Connection {
   private readonly reader = new FrameReader(maxHello);
   private readonly calls = new Map<number, AbortController>();
+  private readonly underWay = new Set<Promise<void>>();
   private readonly ports = new Map<number, FramePort>();
   private readonly timer: NodeJS.Timeout;
+  /** What came while calls are held; null while they are not. */
+  private held: FromClient[] | null = null;
   private greeted = false;
   private ready = false;
   private core: Core | null = null;
@@ -122,6 +150,29 @@ class Connection {
 
   end(): void {
     this.socket.destroy();
+  }
+
+  /** The calls under way; later ones are kept. */
+  hold(): readonly Promise<void>[] {
+    this.held ??= [];
+    return [...this.underWay];
+  }
+
+  go(): void {
+    const held = this.held ?? [];
+    this.held = null;
+    for (const message of held) this.carryOut(message);
+  }
+
+  bye(): void {
+    if (!this.ready || this.socket.destroyed) {
+      this.end();
+      return;
+    }
+    this.held ??= [];
+    this.socket.end(encodeJson({ t: 'bye', begun: [...this.calls.keys()] } satisfies FromOwner));
+    // One that does not read would keep the owner.
+    setTimeout(() => this.end(), 1000).unref();
   }
 
   private receive(chunk: Buffer): void {
@@ -180,15 +231,27 @@ class Connection {
   private handle(value: unknown): void {
     const parsed = fromClient.safeParse(value);
     if (!parsed.success) throw new FrameError('no message of ours');
-    const message = parsed.data;
+    if (this.held && (parsed.data.t === 'call' || parsed.data.t === 'open')) {
+      if (this.held.push(parsed.data) > maxOpen) this.end();
+    } else this.carryOut(parsed.data);
+  }
+
+  private carryOut(message: FromClient): void {
+    const track = (work: Promise<void>) => {
+      this.underWay.add(work);
+      void work.finally(() => this.underWay.delete(work));
+    };
     switch (message.t) {
       case 'call':
-        return void this.call(message);
+        track(this.call(message));
+        return;
       case 'cancel':
         this.calls.get(message.id)?.abort(new CancelledError());
+        this.held = this.held?.filter((one) => one.t !== 'call' || one.id !== message.id) ?? null;
         return;
       case 'open':
-        return void this.open(message);
+        track(this.open(message));
+        return;
       case 'close':
         this.ports.get(message.port)?.ended();
         this.ports.delete(message.port);

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PortLike } from '../api.ts';
 import { silentLog } from '../platform/log.ts';
 import { type FixtureCore, fixtureCore } from '../testing/owner-fixture.ts';
-import { ClientCore } from './client.ts';
+import { ClientCore, NotBegun } from './client.ts';
 import { encodeJson, encodePort, FrameReader, protocolVersion } from './framing.ts';
 import { OwnerServer } from './server.ts';
 
@@ -129,12 +129,31 @@ describe('a client', () => {
 
   it('knows when the owner is gone', async () => {
     const far = await client();
-    const call = far.call('guests.start', { id: 'a' });
+    const begun = expect(far.call('guests.start', { id: 'a' })).rejects.toMatchObject({
+      code: 'not-owner',
+      why: expect.stringContaining('not known'),
+    });
     const gone = new Promise<void>((resolve) => far.onGone(resolve));
+    // An answer to a later call: the first is under way.
+    await far.call('guests.log', { id: 'a' });
     await server.close();
     await gone;
-    await expect(call).rejects.toMatchObject({ code: 'not-owner' });
+    await begun;
     await expect(far.call('guests.log', { id: 'a' })).rejects.toMatchObject({ code: 'not-owner' });
+  });
+
+  it('is told which calls a leaving owner never began; a holding one that goes on carries them out', async () => {
+    const far = await client();
+    await server.hold();
+    const kept = far.call('guests.log', { id: 'kept' });
+    await new Promise((done) => setTimeout(done, 50));
+    server.go();
+    expect(await kept).toBe('{"id":"kept"}');
+    await server.hold();
+    const lost = expect(far.call('guests.log', { id: 'lost' })).rejects.toBeInstanceOf(NotBegun);
+    await new Promise((done) => setTimeout(done, 50));
+    await server.close();
+    await lost;
   });
 
   it('waits for an owner that still reads its library', async () => {

@@ -36,5 +36,7 @@ export type FromOwner =
   | { readonly t: 'event'; readonly envelope: EventEnvelope }
   | { readonly t: 'opened'; readonly port: number; readonly error?: WireError }
   | { readonly t: 'close'; readonly port: number }
+  /** The last word: what has no reply was never begun, but for the calls named. */
+  | { readonly t: 'bye'; readonly begun: readonly number[] }
   /** Said instead of hello. */
   | { readonly t: 'refused'; readonly error: WireError };

@@ -1,0 +1,188 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+// The real command line, bundled as in a package, on libraries of its own.
+const out = resolve(__dirname, `../../dist/test/cli-${process.pid}`);
+beforeAll(async () => {
+  await mkdir(out, { recursive: true });
+  await build({
+    entryPoints: {
+      cli: join(__dirname, 'cli.ts'),
+      'terminal-host': resolve(__dirname, '../core/terminals/host-main.ts'),
+    },
+    outdir: out,
+    outExtension: { '.js': '.cjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node18',
+    external: ['node-pty'],
+    loader: { '.bin': 'binary' },
+  });
+});
+afterAll(() => rm(out, { recursive: true, force: true }));
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'gh-c-'));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const env = () => ({
+  PATH: process.env.PATH ?? '',
+  HOME: join(root, 'h'),
+  XDG_DATA_HOME: join(root, 'd'),
+  XDG_CONFIG_HOME: join(root, 'c'),
+  XDG_CACHE_HOME: join(root, 'k'),
+  XDG_RUNTIME_DIR: join(root, 'r'),
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function begin(...args: string[]): { child: ChildProcess; ended: Promise<Ended>; stderr: () => string } {
+  const child = spawn(process.execPath, [join(out, 'cli.cjs'), ...args], { env: env(), stdio: 'pipe' });
+  let stdout = '';
+  let stderr = '';
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  child.stdin!.end();
+  const ended = new Promise<Ended>((done) => child.on('close', (code) => done({ code, stdout, stderr })));
+  return { child, ended, stderr: () => stderr };
+}
+const run = (...args: string[]) => begin(...args).ended;
+
+async function until(check: () => boolean): Promise<void> {
+  while (!check()) await new Promise((done) => setTimeout(done, 20));
+}
+
+/** A guest without a disk: its firmware talks to nobody, but its QEMU is real. */
+async function guest(id: string, name: string, uuid: string): Promise<void> {
+  const folder = join(root, 'd/guesthouse/guests', id);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(
+    join(folder, 'domain.xml'),
+    `<domain type='kvm'>
+  <name>${name}</name>
+  <uuid>${uuid}</uuid>
+  <memory unit='MiB'>64</memory>
+  <vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os>
+  <features><acpi/></features>
+  <on_poweroff>destroy</on_poweroff>
+  <on_reboot>restart</on_reboot>
+  <on_crash>destroy</on_crash>
+  <devices>
+    <serial type='pty'><target type='isa-serial' port='0'/></serial>
+    <console type='pty'><target type='serial' port='0'/></console>
+  </devices>
+</domain>
+`,
+  );
+}
+const uuid = '6f1b1d1e-1111-4222-8333-444455556666';
+
+describe('the command line', () => {
+  it('answers in words and in JSON, and says what kind of failure it was', async () => {
+    expect(await run('list')).toMatchObject({ code: 0, stdout: expect.stringContaining('No guests') });
+    expect(JSON.parse((await run('list', '--json')).stdout)).toEqual([]);
+    expect(await run('show', 'nobody')).toMatchObject({ code: 3, stdout: '' });
+    const missing = await run('show', 'nobody', '--json');
+    expect(missing.code).toBe(3);
+    expect(JSON.parse(missing.stdout)).toMatchObject({ error: { code: 'not-found' } });
+    expect((await run('create', 'x')).code).toBe(2);
+    expect((await run('create', '../../x', '--from', 'debian-12')).code).toBe(2);
+    expect((await run('no-such-command')).code).toBe(2);
+    expect((await run('list', '--no-such-option')).code).toBe(2);
+    expect((await run('--version')).code).toBe(0);
+    expect(existsSync(join(root, 'r/guesthouse/core.sock'))).toBe(false);
+  });
+
+  it('starts, freezes, stops and deletes a guest, by any of its names', async () => {
+    await guest('tiny-6f1b1d1e', 'Tiny', uuid);
+    expect((await run('start', 'tiny')).stdout).toContain('Tiny: Running');
+    // Each command is a process of its own: the guest was left running and is found again.
+    const shown = JSON.parse((await run('show', uuid.toUpperCase(), '--json')).stdout);
+    expect(shown.guest).toMatchObject({ state: 'running', pid: expect.any(Number) });
+    expect((await run('start', 'tiny')).code).toBe(4);
+    expect((await run('pause', 'tiny-6f1b1d1e')).stdout).toContain('Paused');
+    expect((await run('resume', 'TINY')).stdout).toContain('Running');
+    expect((await run('delete', 'tiny', '--yes')).code).toBe(4);
+    expect((await run('stop', 'tiny', '--force')).stdout).toContain('Off');
+    // Not in existence, or a dead entry that nobody has collected.
+    expect(existsSync(`/proc/${shown.guest.pid}/exe`)).toBe(false);
+
+    expect((await run('rename', 'tiny', 'Small')).code).toBe(0);
+    const asked = await run('delete', 'small');
+    expect(asked).toMatchObject({ code: 2, stdout: expect.stringContaining('domain.xml') });
+    expect((await run('show', 'small')).code).toBe(0);
+    expect((await run('delete', 'small', '--yes')).code).toBe(0);
+    expect((await run('show', 'small')).code).toBe(3);
+    expect(await readdir(join(root, 'd/guesthouse/guests'))).toEqual([]);
+  });
+
+  it('works from several shells at once', async () => {
+    await guest('tiny-6f1b1d1e', 'Tiny', uuid);
+    const all = await Promise.all(Array.from({ length: 8 }, () => run('list', '--json')));
+    for (const { code, stdout, stderr } of all) {
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(JSON.parse(stdout)).toMatchObject([{ name: 'Tiny', state: 'off' }]);
+    }
+  });
+
+  it('cancels an operation at Ctrl-C and waits for its cleaning up', async () => {
+    const { child, ended, stderr } = begin('starter', 'build', 'debian-12');
+    await until(() => /packages/.test(stderr()));
+    child.kill('SIGINT');
+    expect((await ended).code).toBe(130);
+    const [starter] = JSON.parse((await run('starter', 'list', '--json')).stdout);
+    expect(starter.status).toBe('absent');
+  });
+});
+
+describe('the console', () => {
+  /** Runs a shell script in a real terminal, in which `guesthouse` is the command line. */
+  function terminal(script: string) {
+    // The pty comes from util-linux, so that this test and the program share no code.
+    const quoted = `'${process.execPath}' '${join(out, 'cli.cjs')}'`;
+    const child = spawn('script', ['-qec', `guesthouse() { ${quoted} "$@"; }; ${script}`, '/dev/null'], {
+      env: { ...env(), SHELL: '/bin/sh', TERM: 'xterm' },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    const ended = new Promise<number | null>((done) => child.on('close', done));
+    return { type: (keys: string) => child.stdin.write(keys), text: () => text, ended };
+  }
+
+  it('waits for a guest that is off, connects when it starts, leaves at Ctrl-] and gives the terminal back', async () => {
+    await guest('tiny-6f1b1d1e', 'Tiny', uuid);
+    const tty = terminal('stty -g; guesthouse console tiny; echo "left $?"; stty -g');
+    await until(() => tty.text().includes('opens when it starts'));
+    // The console's process owns the library: this one is its client.
+    expect((await run('start', 'tiny')).code).toBe(0);
+    await until(() => tty.text().includes('SeaBIOS') || tty.text().includes('Waiting for the serial port'));
+    tty.type('\x1d');
+    await tty.ended;
+    const lines = tty.text().split(/\r?\n/);
+    const modes = lines.filter((line) => /^[0-9a-f]+(:[0-9a-f]+)+$/.test(line));
+    expect(modes).toHaveLength(2);
+    expect(modes[0]).toBe(modes[1]);
+    expect(tty.text()).toContain('left 0');
+    expect((await run('stop', 'tiny', '--force')).code).toBe(0);
+  });
+});
