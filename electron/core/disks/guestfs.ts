@@ -129,7 +129,7 @@ export async function surveyDisks(images: readonly DiskRef[], policy: ImagePolic
   return volumes;
 }
 
-async function readVolumes(reader: BlockReader, disk: number): Promise<Volume[]> {
+export async function readVolumes(reader: BlockReader, disk: number): Promise<Volume[]> {
   const table = await readPartitions(reader);
   const volumes: Volume[] = [];
   for (const partition of table.partitions) {
