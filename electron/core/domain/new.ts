@@ -127,7 +127,10 @@ function domainElement(spec: NewGuestSpec): NewElement {
       kernel && text('cmdline', kernel.cmdline),
     ),
     el('features', {}, el('acpi'), el('apic'), firmware?.secure ? el('smm', { state: 'on' }) : null),
-    el('cpu', { mode: 'host-passthrough', check: 'none', migratable: 'on' }),
+    // libvirt takes host-passthrough for KVM only.
+    spec.type === 'qemu'
+      ? el('cpu', { mode: 'maximum', check: 'none' })
+      : el('cpu', { mode: 'host-passthrough', check: 'none', migratable: 'on' }),
     el('clock', { offset: 'utc' }),
     text('on_poweroff', 'destroy'),
     text('on_reboot', 'restart'),

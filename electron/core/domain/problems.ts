@@ -91,7 +91,7 @@ class Finder {
       if (child.kind !== 'element') continue;
       const here = where === '' ? child.local : `${where}/${child.local}`;
       if (where === '' && child.ns !== '') this.foreign(child);
-      else if (child.ns !== '' || isSilent(here)) continue;
+      else if (child.ns !== '' || isSilent(here) || isSilentAudio(child, here)) continue;
       else if (known.has(here)) this.unknown(child, here);
       else
         this.add(
@@ -392,6 +392,13 @@ for (const property of declared.values()) {
   if (property.place.kind === 'memory') known.add(`${full}@unit`);
 }
 for (const list of listNames) known.add(listSteps[list].map((s) => s.local).join('/'));
+
+/** libvirt writes this for every guest with a screen. */
+function isSilentAudio(element: XmlElement, where: string): boolean {
+  return (
+    where === 'devices/audio' && element.attributes.some((a) => a.local === 'type' && a.value === 'none')
+  );
+}
 
 function isSilent(where: string): boolean {
   return silent.some((pattern) => pattern.test(where));
