@@ -37,7 +37,14 @@ export const firstGuest: DemoPart = {
         await page.getByTestId(testIds.createSubmit).click();
         await page.getByTestId(testIds.createProgress).waitFor();
         await shot('building the starter');
-        await page.getByTestId(guestRowTestId(name)).waitFor({ timeout: 6 * minute });
+        const failure = page.getByTestId(testIds.errorNote);
+        await page
+          .getByTestId(guestRowTestId(name))
+          .or(failure)
+          .first()
+          .waitFor({ timeout: 6 * minute });
+        if (await failure.isVisible())
+          throw new Error((await failure.textContent()) ?? 'an error without words');
         await shot('created');
       },
     },
