@@ -88,5 +88,5 @@ describe('a full disk', () => {
     const guest = await at.guest(id);
     expect(guest.state).toBe('running');
     expect(guest.notes.join()).not.toContain('full');
-  });
+  }, 400_000);
 });

@@ -14,7 +14,8 @@ import { logFile } from './crash.ts';
 import { type CreateDeps, Creator } from './create.ts';
 import { Edits } from './edits.ts';
 import { watchHostShutdown } from './host-shutdown.ts';
-import { Lifecycle, serialLog } from './lifecycle.ts';
+import { commandLine as commandLineOf, serialLog } from './launch.ts';
+import { Lifecycle } from './lifecycle.ts';
 import { loadAll } from './loading.ts';
 import { Monitor } from './monitor.ts';
 import { type Entry, Registry } from './registry.ts';
@@ -75,7 +76,7 @@ export function createGuests(deps: GuestsDeps) {
   let closed = false;
   let stopWatching = () => {};
 
-  const commandLine = (entry: Entry): GuestDetail['commandLine'] => lifecycle.commandLine(entry);
+  const commandLine = (entry: Entry): GuestDetail['commandLine'] => commandLineOf(all, entry);
 
   const handlers: Handlers<GuestCall> = {
     'guests.detail': ({ id }) => edits.detail(id, commandLine),

@@ -157,7 +157,7 @@ describe('a guest’s life', () => {
   it('answers over SSH only when its own server does', async () => {
     await at.done(await call('guests.waitSsh', { id }));
     expect(readFileSync(file('serial.log'), 'utf8').length).toBeGreaterThan(0);
-  });
+  }, 330_000);
 
   it('pauses and resumes', async () => {
     await call('guests.pause', { id });

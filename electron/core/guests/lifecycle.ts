@@ -1,33 +1,24 @@
 import * as fs from 'node:fs/promises';
-import * as path from 'node:path';
 import { fromWire, GuesthouseError, isCancelled } from '../../../shared/errors.ts';
 import type { Started } from '../../../shared/ipc/guests.ts';
 import type { Settings } from '../../../shared/model/settings.ts';
-import { type DiskRef, openGuestDisk } from '../disks/index.ts';
-import { Domain, domainProps } from '../domain/index.ts';
 import { recoverTransaction } from '../identity/disk-transaction.ts';
 import type { OperationContext, OperationRunner } from '../operations/runner.ts';
-import type { Accelerators } from '../qemu/accelerators.ts';
-import { findProgram } from '../qemu/accelerators.ts';
-import { type QemuRun, qemuArgv } from '../qemu/argv.ts';
-import { endQemu, launchQemu, type QemuProcess } from '../qemu/process.ts';
-import { runFiles } from '../qemu/run-files.ts';
+import { endQemu, type QemuProcess } from '../qemu/process.ts';
 import { problemsIn, requireConsent } from './consent.ts';
-import { forgetCrash, logFile } from './crash.ts';
-import { type LoadingDeps, libraryPolicy, refresh } from './loading.ts';
+import { forgetCrash } from './crash.ts';
+import { type LaunchDeps, launchGuest } from './launch.ts';
+import { refresh } from './loading.ts';
 import type { Entry } from './registry.ts';
-import { readSaved, removeSaved, restoreMemory, type SavedInfo, savedFiles, saveMemory } from './saved.ts';
+import { readSaved, removeSaved, restoreMemory, saveMemory } from './saved.ts';
 import { nameOf } from './store.ts';
 import { decide, follow, isLive, type Request } from './transitions.ts';
 
-export interface LifecycleDeps extends LoadingDeps {
+export interface LifecycleDeps extends LaunchDeps {
   readonly runner: OperationRunner;
-  readonly accelerators: Accelerators;
   readonly settings: () => Settings;
-  readonly qemu?: string;
 }
 
-export const serialLog = (folder: string) => path.join(folder, 'serial.log');
 /** A powerdown is a button: pressed before the guest listens it is lost, so it is pressed again. Milliseconds. */
 const pressAgainAfter = 10_000;
 
@@ -89,26 +80,6 @@ export class Lifecycle {
       todo: 'Add a forward to its port 22.',
       subject: id,
     });
-  }
-
-  /** The command line it would start with, for people; null when it cannot start. */
-  commandLine(entry: Entry): readonly string[] | null {
-    const domain = entry.stored.domain;
-    if (!domain) return null;
-    try {
-      const boot = path.join(entry.stored.folder, 'boot');
-      const { argv } = qemuArgv(domain, {
-        ...runFiles(this.deps.paths.runtime, entry.id),
-        serialLog: serialLog(entry.stored.folder),
-        accelerator: entry.process?.record.accelerator ?? 'kvm',
-        ...(domain.metadata.bootFromDisk
-          ? { kernel: { kernel: path.join(boot, 'vmlinuz'), initrd: path.join(boot, 'initrd') } }
-          : {}),
-      });
-      return ['qemu-system-x86_64', ...argv];
-    } catch {
-      return null; // what is wrong stands among the problems
-    }
   }
 
   /** Saves everything that runs, all at once: this computer is going down. What cannot be saved is logged. */
@@ -211,7 +182,7 @@ export class Lifecycle {
     });
     let process: QemuProcess | null = null;
     try {
-      process = await this.launch(entry, saved, op);
+      process = await launchGuest(this.deps, entry, saved, op);
       if (saved) {
         op.phase('Reading the memory');
         await restoreMemory(process, folder, saved, this.deps.clock, op).catch((error) =>
@@ -256,94 +227,9 @@ export class Lifecycle {
     });
   }
 
-  private async launch(entry: Entry, saved: SavedInfo | null, op: OperationContext): Promise<QemuProcess> {
-    const { paths, clock } = this.deps;
-    const { id, stored } = entry;
-    const xml = saved ? await fs.readFile(savedFiles(stored.folder).xml, 'utf8') : stored.text;
-    const domain = saved ? Domain.parse(xml) : stored.domain!;
-    this.refuseTwin(entry, domain);
-    op.phase('Finding out what the processor can do');
-    const { chosen } = await this.deps.accelerators.report();
-    const accelerator = saved?.accelerator ?? (domain.get(domainProps.type) === 'qemu' ? 'tcg' : chosen);
-    if (saved?.accelerator === 'kvm' && chosen !== 'kvm')
-      throw new GuesthouseError(
-        'accelerator-unusable',
-        'The saved memory needs KVM, which cannot be used now.',
-        {
-          todo: 'Make KVM work again (see the Host page), or discard the saved memory.',
-        },
-      );
-    op.check();
-    const files = runFiles(paths.runtime, id);
-    const run: QemuRun = {
-      ...files,
-      serialLog: serialLog(stored.folder),
-      accelerator,
-      ...(saved ? { incoming: 'defer', paused: true } : {}),
-      ...(await this.kernelFor(entry, domain, saved !== null, op)),
-    };
-    const { argv, notes } = qemuArgv(domain, run);
-    const program = (await findProgram(this.deps.qemu ?? 'qemu-system-x86_64')) ?? 'qemu-system-x86_64';
-    op.phase('Starting QEMU');
-    return launchQemu({
-      files,
-      argv: [program, ...argv],
-      xml,
-      logFile: logFile(stored.folder),
-      images: domain.disks().flatMap((disk) => (disk.file && disk.type === 'file' ? [disk.file] : [])),
-      accelerator,
-      notes,
-      clock,
-      signal: op.signal,
-    });
-  }
-
   private async askConsent({ id, stored }: Entry): Promise<void> {
     if (stored.domain)
       await requireConsent(problemsIn(this.deps.paths.data, stored.domain), stored.folder, id);
-  }
-
-  /** Two guests with one UUID would fight over addresses and licences, and cannot be told apart by QMP. */
-  private refuseTwin(entry: Entry, domain: Domain) {
-    const twin = this.deps.registry
-      .all()
-      .find(
-        (other) => other.id !== entry.id && isLive(other.state) && other.stored.domain?.uuid === domain.uuid,
-      );
-    if (twin && domain.uuid)
-      throw new GuesthouseError('wrong-state', 'A guest with the same UUID is running.', {
-        why: `${nameOf(twin.stored)} has UUID ${domain.uuid} too: one of them is a copy of the other’s folder.`,
-        todo: 'Shut that one down, or give this guest an identity of its own.',
-      });
-  }
-
-  /** Kernel and initrd, read anew from the root disk so that an update inside the guest is taken up. */
-  private async kernelFor(
-    entry: Entry,
-    domain: Domain,
-    keep: boolean,
-    op: OperationContext,
-  ): Promise<Pick<QemuRun, 'kernel'>> {
-    const { bootFromDisk } = domain.metadata;
-    if (!bootFromDisk) return {};
-    const dir = path.join(entry.stored.folder, 'boot');
-    const known = { kernel: path.join(dir, 'vmlinuz'), initrd: path.join(dir, 'initrd') };
-    if (keep) return { kernel: known };
-    op.phase('Reading the kernel from the disk');
-    const disks = domain.disks();
-    const disk = disks.find((d) => d.target === bootFromDisk.disk) ?? disks.find((d) => d.device === 'disk');
-    if (!disk?.file)
-      throw new GuesthouseError('disk-missing', 'The guest has no disk to read its kernel from.', {
-        todo: 'Add its disk again, or take <gh:boot-from-disk> out of its XML.',
-      });
-    const image: DiskRef = { path: disk.file, format: disk.format === 'qcow2' ? 'qcow2' : 'raw' };
-    const root = await openGuestDisk(image, libraryPolicy(this.deps.paths));
-    try {
-      const found = await root.extractKernel(dir);
-      return { kernel: { kernel: found.kernel, initrd: found.initrd ?? undefined } };
-    } finally {
-      await root.close();
-    }
   }
 
   private async runShutdown(id: string, op: OperationContext, deadline?: number): Promise<void> {

@@ -2,7 +2,8 @@ import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import type { HostReport } from '../../../shared/model/host.ts';
 import { readTextIfAny } from '../platform/fs.ts';
-import type { HostDeps } from './index.ts';
+import type { LibraryPaths } from '../platform/paths.ts';
+import type { Accelerators } from '../qemu/accelerators.ts';
 import { findPrograms } from './programs.ts';
 import {
   diskVerdict,
@@ -13,6 +14,11 @@ import {
   programsVerdict,
   qemuVerdict,
 } from './verdicts.ts';
+
+export interface HostDeps {
+  readonly paths: LibraryPaths;
+  readonly accelerators: Accelerators;
+}
 
 /** What this computer can do for guests. @param refresh tries the accelerator anew */
 export async function hostReport(deps: HostDeps, refresh: boolean): Promise<HostReport> {

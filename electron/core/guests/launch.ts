@@ -1,0 +1,139 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { GuesthouseError } from '../../../shared/errors.ts';
+import { type DiskRef, openGuestDisk } from '../disks/index.ts';
+import { Domain, domainProps } from '../domain/index.ts';
+import type { OperationContext } from '../operations/runner.ts';
+import { type Accelerators, findProgram } from '../qemu/accelerators.ts';
+import { type QemuRun, qemuArgv } from '../qemu/argv.ts';
+import { launchQemu, type QemuProcess } from '../qemu/process.ts';
+import { runFiles } from '../qemu/run-files.ts';
+import { logFile } from './crash.ts';
+import { type LoadingDeps, libraryPolicy } from './loading.ts';
+import type { Entry } from './registry.ts';
+import { type SavedInfo, savedFiles } from './saved.ts';
+import { nameOf } from './store.ts';
+import { isLive } from './transitions.ts';
+
+export interface LaunchDeps extends LoadingDeps {
+  readonly accelerators: Accelerators;
+  readonly qemu?: string;
+}
+
+/** What the serial console said, in a guest's folder. */
+export const serialLog = (folder: string) => path.join(folder, 'serial.log');
+
+/**
+ * Starts a guest's QEMU, or one that waits for a saved memory, under the accelerator that works here.
+ * @throws {GuesthouseError} what keeps it from starting, for people; nothing runs then
+ */
+export async function launchGuest(
+  deps: LaunchDeps,
+  entry: Entry,
+  saved: SavedInfo | null,
+  op: OperationContext,
+): Promise<QemuProcess> {
+  const { paths, clock } = deps;
+  const { id, stored } = entry;
+  const xml = saved ? await fs.readFile(savedFiles(stored.folder).xml, 'utf8') : stored.text;
+  const domain = saved ? Domain.parse(xml) : stored.domain!;
+  refuseTwin(deps, entry, domain);
+  op.phase('Finding out what the processor can do');
+  const { chosen } = await deps.accelerators.report();
+  const accelerator = saved?.accelerator ?? (domain.get(domainProps.type) === 'qemu' ? 'tcg' : chosen);
+  if (saved?.accelerator === 'kvm' && chosen !== 'kvm')
+    throw new GuesthouseError(
+      'accelerator-unusable',
+      'The saved memory needs KVM, which cannot be used now.',
+      {
+        todo: 'Make KVM work again (see the Host page), or discard the saved memory.',
+      },
+    );
+  op.check();
+  const files = runFiles(paths.runtime, id);
+  const run: QemuRun = {
+    ...files,
+    serialLog: serialLog(stored.folder),
+    accelerator,
+    ...(saved ? { incoming: 'defer', paused: true } : {}),
+    ...(await kernelFor(deps, entry, domain, saved !== null, op)),
+  };
+  const { argv, notes } = qemuArgv(domain, run);
+  const program = (await findProgram(deps.qemu ?? 'qemu-system-x86_64')) ?? 'qemu-system-x86_64';
+  op.phase('Starting QEMU');
+  return launchQemu({
+    files,
+    argv: [program, ...argv],
+    xml,
+    logFile: logFile(stored.folder),
+    images: domain.disks().flatMap((disk) => (disk.file && disk.type === 'file' ? [disk.file] : [])),
+    accelerator,
+    notes,
+    clock,
+    signal: op.signal,
+  });
+}
+
+/** Two guests with one UUID would fight over addresses and licences, and cannot be told apart by QMP. */
+function refuseTwin(deps: LaunchDeps, entry: Entry, domain: Domain): void {
+  const twin = deps.registry
+    .all()
+    .find(
+      (other) => other.id !== entry.id && isLive(other.state) && other.stored.domain?.uuid === domain.uuid,
+    );
+  if (twin && domain.uuid)
+    throw new GuesthouseError('wrong-state', 'A guest with the same UUID is running.', {
+      why: `${nameOf(twin.stored)} has UUID ${domain.uuid} too: one of them is a copy of the other’s folder.`,
+      todo: 'Shut that one down, or give this guest an identity of its own.',
+    });
+}
+
+/** Kernel and initrd, read anew from the root disk so that an update inside the guest is taken up. */
+async function kernelFor(
+  deps: LaunchDeps,
+  entry: Entry,
+  domain: Domain,
+  keep: boolean,
+  op: OperationContext,
+): Promise<Pick<QemuRun, 'kernel'>> {
+  const { bootFromDisk } = domain.metadata;
+  if (!bootFromDisk) return {};
+  const dir = path.join(entry.stored.folder, 'boot');
+  const known = { kernel: path.join(dir, 'vmlinuz'), initrd: path.join(dir, 'initrd') };
+  if (keep) return { kernel: known };
+  op.phase('Reading the kernel from the disk');
+  const disks = domain.disks();
+  const disk = disks.find((d) => d.target === bootFromDisk.disk) ?? disks.find((d) => d.device === 'disk');
+  if (!disk?.file)
+    throw new GuesthouseError('disk-missing', 'The guest has no disk to read its kernel from.', {
+      todo: 'Add its disk again, or take <gh:boot-from-disk> out of its XML.',
+    });
+  const image: DiskRef = { path: disk.file, format: disk.format === 'qcow2' ? 'qcow2' : 'raw' };
+  const root = await openGuestDisk(image, libraryPolicy(deps.paths));
+  try {
+    const found = await root.extractKernel(dir);
+    return { kernel: { kernel: found.kernel, initrd: found.initrd ?? undefined } };
+  } finally {
+    await root.close();
+  }
+}
+
+/** The command line it would start with, for people; null when it cannot start. */
+export function commandLine(deps: LaunchDeps, entry: Entry): readonly string[] | null {
+  const domain = entry.stored.domain;
+  if (!domain) return null;
+  try {
+    const boot = path.join(entry.stored.folder, 'boot');
+    const { argv } = qemuArgv(domain, {
+      ...runFiles(deps.paths.runtime, entry.id),
+      serialLog: serialLog(entry.stored.folder),
+      accelerator: entry.process?.record.accelerator ?? 'kvm',
+      ...(domain.metadata.bootFromDisk
+        ? { kernel: { kernel: path.join(boot, 'vmlinuz'), initrd: path.join(boot, 'initrd') } }
+        : {}),
+    });
+    return ['qemu-system-x86_64', ...argv];
+  } catch {
+    return null; // what is wrong stands among the problems
+  }
+}
