@@ -89,7 +89,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     qemu: deps.qemu,
     onStarterBuilt: () => void starters.refresh(),
   });
-  const host = createHost({ paths, accelerators, qemu: deps.qemu });
+  const host = createHost({ paths, accelerators });
   const terminals = createTerminals({
     fork: deps.forkTerminalHost,
     announce,
