@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
+import { withoutInherited } from './descriptors.ts';
 
 export interface RunOptions {
   cwd?: string;
@@ -69,15 +70,17 @@ class Tail {
  *   (with the end of stderr as detail), `timeout`; {@link CancelledError} when `signal` fired
  */
 export function run(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<RunResult> {
-  const [program, ...args] = argv;
+  const [program] = argv;
   const { signal, timeoutMs, okCodes = [0], maxOutput = 4 << 20 } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(new CancelledError());
     let child: ChildProcess;
     try {
-      child = spawn(program, args, {
+      const env = baseEnv(options.env);
+      const [first, ...rest] = withoutInherited(argv, env);
+      child = spawn(first, rest, {
         cwd: options.cwd,
-        env: baseEnv(options.env),
+        env,
         stdio: ['pipe', 'pipe', 'pipe'],
         detached: true, // a process group of its own, so that cancel reaches grandchildren too
       });

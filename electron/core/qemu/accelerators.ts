@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { AcceleratorReport } from '../../../shared/model/host.ts';
 import type { Clock } from '../platform/clock.ts';
+import { withoutInherited } from '../platform/descriptors.ts';
 import { baseEnv } from '../platform/exec.ts';
 import { makePrivateDir, readTextIfAny, writeAtomic } from '../platform/fs.ts';
 import type { Log } from '../platform/log.ts';
@@ -35,7 +36,9 @@ export function probeAccelerator(
     '-device', 'floppy,drive=r', '-no-reboot', '-qmp', 'stdio',
   ]; // biome-ignore format: a command line
   return new Promise((resolve) => {
-    const child = spawn(options.qemu ?? 'qemu-system-x86_64', argv, { env: baseEnv(), stdio: 'pipe' });
+    const env = baseEnv();
+    const [first, ...rest] = withoutInherited([options.qemu ?? 'qemu-system-x86_64', ...argv], env);
+    const child = spawn(first, rest, { env, stdio: 'pipe' });
     // One that hangs under KVM does not notice that its parent is gone: an owner that ends takes it along.
     const orphaned = () => void child.kill('SIGKILL');
     process.once('exit', orphaned);

@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
 import type { Clock } from '../platform/clock.ts';
+import { withoutInherited } from '../platform/descriptors.ts';
 import { baseEnv } from '../platform/exec.ts';
 import { makePrivateDir, readTextIfAny, writeAtomic } from '../platform/fs.ts';
 import { executableOf, holdersOf, isAlive, processName, processStat } from '../platform/proc.ts';
@@ -121,12 +122,15 @@ async function attempt(
     );
     const logStart = (await log.stat()).size;
     const unit = `guesthouse-${path.basename(spec.files.dir)}-${process.pid}-${spec.clock.now()}`;
+    const env = baseEnv();
+    const [qemu, ...rest] = spec.argv;
+    const own = withoutInherited([qemu!, ...rest], env);
     const argv = scoped
-      ? ['systemd-run', '--user', '--scope', '--quiet', '--collect', `--unit=${unit}`, '--', ...spec.argv]
-      : spec.argv;
+      ? ['systemd-run', '--user', '--scope', '--quiet', '--collect', `--unit=${unit}`, '--', ...own]
+      : own;
     const child = spawn(argv[0]!, argv.slice(1), {
       cwd: spec.files.dir,
-      env: baseEnv(),
+      env,
       stdio: ['ignore', log.fd, log.fd],
       detached: true,
     });
