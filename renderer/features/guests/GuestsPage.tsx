@@ -34,6 +34,7 @@ export function GuestsPage() {
   if (narrow && only && detailsOpen)
     return (
       <div className={css.page}>
+        <h1 className="sr-only">Guests</h1>
         <GuestDetails guest={only} onBack={() => useUi.getState().set({ detailsOpen: false })} />
       </div>
     );
