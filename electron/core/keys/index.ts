@@ -5,10 +5,10 @@ import { GuesthouseError } from '../../../shared/errors.ts';
 import type { keyCalls } from '../../../shared/ipc/channels.ts';
 import type { Key, KeyCopy, KeyList, PermissionProblem } from '../../../shared/model/key.ts';
 import type { Announce, Handlers } from '../api.ts';
-import type { OperationRunner } from '../operations/runner.ts';
+import type { OperationContext, OperationRunner } from '../operations/runner.ts';
 import { readTextIfAny } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
-import type { AskpassOptions } from '../ssh/askpass.ts';
+import { type AskpassOptions, openAskpass } from '../ssh/askpass.ts';
 import type { SshTarget } from '../ssh/command.ts';
 import { publicKeyLine, removeKey } from '../ssh/copy-id.ts';
 import { ensurePinned } from '../ssh/hostkeys.ts';
@@ -17,7 +17,7 @@ import type { Identities } from '../ssh/targets.ts';
 import { addToAgent, agentFingerprints, removeFromAgent } from './agent.ts';
 import { copyToHosts } from './copy.ts';
 import { maxKeyFile, readPrivateHeader } from './header.ts';
-import { changePassphrase, importKey, makeKey, securityKeyPresent } from './make.ts';
+import { changePassphrase, importKey, type MakeSpec, makeKey, securityKeyPresent } from './make.ts';
 import { folderProblems, repair, scanFolder } from './scan.ts';
 import { KeyTrash } from './trash.ts';
 import { KeyUsage } from './usage.ts';
@@ -46,6 +46,8 @@ export interface Keys {
 
 /** sshd stops after six tries (MaxAuthTries); a password must still fit in. */
 const maxOffered = 4;
+/** Milliseconds a look at the key folders serves connections; changes seen meanwhile end it. */
+const recentMs = 2000;
 
 /** The person's key pairs: what is there, and everything done with them. */
 export function createKeys(deps: KeysDeps): Keys {
@@ -57,7 +59,17 @@ export function createKeys(deps: KeysDeps): Keys {
   const usage = new KeyUsage(paths.data);
   const copies = new Map<string, KeyCopy>();
   let stopWatching: () => void = () => {};
-  const told = () => announce({ type: 'keys' });
+  const told = () => {
+    recent = null;
+    announce({ type: 'keys' });
+  };
+  /** Exporting hundreds of guests asks for each one's keys: one look at the folders serves them all. */
+  let recent: { readonly at: number; readonly keys: Promise<readonly Key[]> } | null = null;
+  const recentKeys = () => {
+    const now = Date.now();
+    if (!recent || now - recent.at > recentMs) recent = { at: now, keys: scan().then(({ keys }) => keys) };
+    return recent.keys;
+  };
 
   async function scan() {
     const [ssh, app, agent, used] = await Promise.all([
@@ -153,6 +165,23 @@ export function createKeys(deps: KeysDeps): Keys {
     signal,
   });
 
+  /** Keys on a security key: ssh-keygen asks for its PIN and a touch; the passphrase for the file is known already. */
+  async function makeOnDevice(
+    spec: MakeSpec & { location: Key['location'] },
+    op: OperationContext,
+  ): Promise<void> {
+    const session = await openAskpass({
+      ...askpass(`Making the key ${spec.name}`, `${spec.location}:${spec.name}`, op.id, op.signal),
+      answer: (question) => (/^Enter (same )?passphrase/.test(question) ? spec.passphrase : null),
+    });
+    try {
+      op.phase('Touch the security key when it blinks');
+      await makeKey(folders[spec.location], spec, session);
+    } finally {
+      await session.close();
+    }
+  }
+
   const handlers: Keys['handlers'] = {
     'keys.list': () => list(),
     'keys.create': async (spec) => {
@@ -164,7 +193,8 @@ export function createKeys(deps: KeysDeps): Keys {
         },
         async (op) => {
           op.phase(spec.type === 'rsa' ? 'Searching for primes' : 'Making the key');
-          await makeKey(folders[spec.location], spec, { signal: op.signal });
+          if (spec.type.endsWith('-sk')) await makeOnDevice(spec, op);
+          else await makeKey(folders[spec.location], spec, { signal: op.signal });
           told();
         },
       );
@@ -307,7 +337,7 @@ export function createKeys(deps: KeysDeps): Keys {
     },
     close: () => stopWatching(),
     async identities({ kind, id, keyId }) {
-      const { keys } = await scan();
+      const keys = await recentKeys();
       const file = (key: Key) => key.path ?? key.publicPath!;
       if (keyId !== null) {
         const key = keys.find((k) => k.id === keyId);

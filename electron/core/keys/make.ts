@@ -114,7 +114,8 @@ export async function makeKey(
         '-q',
         ...['-t', spec.type],
         ...(bits === null ? [] : ['-b', String(bits)]),
-        ...['-C', spec.comment],
+        // Without one ssh-keygen writes user@host.
+        ...(spec.comment === '' ? [] : ['-C', spec.comment]),
         ...['-f', file],
       ],
       { input: `${spec.passphrase}\n${spec.passphrase}\n`, signal: options.signal, env: options.env },
