@@ -67,9 +67,10 @@ function ask(question: string, shown: boolean, gone: AbortSignal): Promise<strin
     });
     const done = (line: string | null) => {
       gone.removeEventListener('abort', onGone);
+      // Before closing, which tells of itself as the end of the input.
+      resolve(line);
       reader.close();
       if (!shown || line === null) process.stderr.write('\n');
-      resolve(line);
     };
     const onGone = () => done(null);
     gone.addEventListener('abort', onGone, { once: true });
