@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import * as net from 'node:net';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { detachedContext } from '../../operations/runner.ts';
@@ -125,14 +125,13 @@ const disk = (device: string) => [
   '-device',
   `${device},drive=d`,
 ];
-const direct = () => [
-  '-kernel',
-  `${dir}/vmlinuz`,
-  '-initrd',
-  `${dir}/initrd`,
-  '-append',
-  image.kernelCmdline,
+const direct = (more = '') => [
+  ...['-kernel', `${dir}/vmlinuz`, '-initrd', `${dir}/initrd`],
+  ...['-append', `${image.kernelCmdline}${more}`],
 ];
+// On a busy host the kernel cannot measure the TSC against the emulated PIT, and a microvm has no timer tick to fall
+// back to: without this it hangs at "Marking TSC unstable". kernel-parameters.txt.
+const tsc = ` tsc_early_khz=${(cpus()[0]?.speed || 2000) * 1000}`;
 const firmware = () => {
   copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd', `${dir}/vars.fd`);
   const flash = (unit: number, file: string, ro: string) => [
@@ -164,7 +163,7 @@ describe.each([
     argv: () => [
       '-machine',
       'microvm',
-      ...direct(),
+      ...direct(tsc),
       ...disk('virtio-blk-device'),
       ...nic('virtio-net-device'),
     ],
