@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -116,14 +117,14 @@ export async function launchApp(options: LaunchOptions = {}): Promise<Launched> 
       paths,
       display,
       output: () => log,
-      quit: () => endApp(running),
+      quit: () => endApp(running, child),
       async close() {
-        await endApp(running);
+        await endApp(running, child);
         await cleanUp();
       },
     };
   } catch (error) {
-    if (app) await endApp(app);
+    if (app) await endApp(app, app.process());
     await cleanUp();
     throw new Error(`The app did not start: ${(error as Error).message}\n${log}`, { cause: error });
   }
@@ -133,8 +134,7 @@ export async function launchApp(options: LaunchOptions = {}): Promise<Launched> 
  * Asks the app to quit; kills it, by its own pid, if it has not after 20 s. Chromium's zygotes may outlive a killed
  * browser process and hold its pipes, for which Playwright waits: they are ended too. Guests are no part of this.
  */
-async function endApp(app: ElectronApplication): Promise<void> {
-  const child = app.process();
+async function endApp(app: ElectronApplication, child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const helpers = helpersOf(child.pid!, child.spawnfile);
   const closed = app.close().catch(() => {});
