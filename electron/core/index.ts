@@ -61,12 +61,28 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   let revision = 0;
   let modules: readonly CoreModule[] = [];
   const listeners = new Set<(envelope: EventEnvelope) => void>();
+  const pending: EventEnvelope[] = [];
+  let delivering = false;
+  // What one event causes at once is announced behind it: clients drop what comes with an older revision than the last.
   const announce = (event: CoreEvent) => {
-    const envelope = { revision: ++revision, event };
-    for (const module of modules) module.hear?.(event);
-    for (const listener of [...listeners]) {
+    pending.push({ revision: ++revision, event });
+    if (delivering) return;
+    delivering = true;
+    for (let envelope = pending.shift(); envelope; envelope = pending.shift()) deliver(envelope);
+    delivering = false;
+  };
+  const deliver = (envelope: EventEnvelope) => {
+    const hearers = [
+      ...listeners,
+      ...modules.map(
+        (module) =>
+          ({ event }: EventEnvelope) =>
+            module.hear?.(event),
+      ),
+    ];
+    for (const hear of hearers) {
       try {
-        listener(envelope);
+        hear(envelope);
       } catch (error) {
         log.error('a listener to events failed', error);
       }
