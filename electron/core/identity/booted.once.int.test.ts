@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { IdentityRow } from '../../../shared/model/identity.ts';
+import { openTestCore, shareStarters, type TestCore } from '../testing/core.ts';
+import { type TempHome, tempHome } from '../testing/temp-home.ts';
+
+// Two clones of one template, really booted: what was planned is what they are, also after a repair over SSH.
+// Emulated guests on a busy machine take minutes for what takes seconds.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
+
+let home: TempHome;
+let test: TestCore;
+let ids: readonly string[] = [];
+let planned: readonly { name: string; machineId: string | null }[] = [];
+
+const rowOf = async (id: string, overSsh = false): Promise<IdentityRow> =>
+  (await test.core.call('identity.audit', { overSsh })).rows.find((row) => row.id === id)!;
+
+beforeAll(async () => {
+  home = tempHome();
+  shareStarters(home.paths);
+  test = await openTestCore(home.paths);
+  const { core, done } = test;
+  const source = await core.call('guests.create', {
+    name: 'source',
+    from: { kind: 'starter', id: 'debian-12' },
+  });
+  await done(source);
+  const seal = await core.call('templates.planSeal', { id: source.id, name: 'debian' });
+  await done(await core.call('templates.seal', { planId: seal.planId }));
+  const key = await core.call('keys.create', { name: 'console', location: 'app' });
+  await done(key);
+  const line = (await core.call('keys.publicText', { id: key.id })).trim();
+  const plan = await core.call('clones.plan', {
+    source: 'debian',
+    names: ['web-01', 'web-02'],
+    authorizedKeys: [line],
+    memory: 512,
+    vcpus: 1,
+  });
+  await done(await core.call('clones.run', { planId: plan.planId }));
+  ids = (await core.call('clones.results', { planId: plan.planId })).map((result) => result.id!).sort();
+  planned = plan.items.map(({ name, identity }) => ({ name, machineId: identity.machineId }));
+  for (const id of ids) await done(await core.call('guests.start', { id }));
+  for (const id of ids) await done(await core.call('guests.waitSsh', { id }));
+});
+afterAll(async () => {
+  for (const id of ids) await test?.core.call('guests.forceOff', { id }).catch(() => {});
+  await test?.close();
+  home?.remove();
+});
+
+describe('booted clones', () => {
+  it('are what was planned, read over SSH with pinned keys from a boot later than the edit', async () => {
+    for (const id of ids) await test.done(await test.core.call('identity.verify', { id }));
+    for (const id of ids) {
+      const row = await rowOf(id);
+      expect(row.verification).toBe('verified');
+      expect(row.facts).toMatchObject({
+        source: 'ssh',
+        machineId: planned.find((one) => one.name === row.name)!.machineId,
+        hostname: row.name,
+        dbus: 'link',
+      });
+    }
+    const report = await test.core.call('identity.audit', {});
+    expect(report.groups.filter((group) => group.severity === 'problem')).toEqual([]);
+  });
+
+  it('are repaired over SSH by values made here, confirmed only by a later boot', async () => {
+    const [id] = ids;
+    const before = (await rowOf(id!)).facts!;
+    const plan = await test.core.call('identity.planRepair', { ids: [id!] });
+    expect(plan.items[0]).toMatchObject({ via: 'ssh', error: null });
+    await test.done(await test.core.call('identity.repair', { planId: plan.planId }));
+    const row = await rowOf(id!);
+    expect(row.verification).toBe('restart-needed');
+    expect(row.facts!.machineId).toBe(plan.items[0]!.identity.machineId);
+    expect(row.facts!.machineId).not.toBe(before.machineId);
+    // The new keys are pinned: the old ones would be refused, and are gone from the file.
+    const pinned = readFileSync(path.join(home.paths.guests, id!, 'known_hosts'), 'utf8');
+    expect(pinned.trim().split('\n')).toHaveLength(2);
+    await test.done(await test.core.call('identity.verify', { id: id! }));
+    expect((await rowOf(id!)).verification).toBe('restart-needed');
+    await test.done(await test.core.call('guests.reboot', { id: id! }));
+    await test.done(await test.core.call('guests.waitSsh', { id: id! }));
+    await test.done(await test.core.call('identity.verify', { id: id! }));
+    expect((await rowOf(id!)).verification).toBe('verified');
+  });
+});
