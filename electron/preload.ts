@@ -1,4 +1,4 @@
-import { contextBridge, ipcRenderer } from 'electron';
+import { contextBridge, ipcRenderer, webUtils } from 'electron';
 import { callNames, shellCallNames } from '../shared/ipc/channels.ts';
 import type { Bridge } from '../shared/ipc/contract.ts';
 
@@ -21,6 +21,11 @@ const bridge: Bridge = {
     const { port1, port2 } = new MessageChannel();
     ipcRenderer.postMessage('guesthouse:port', { kind, id }, [port2]);
     window.postMessage({ guesthouse: 'port', token }, location.origin, [port1]);
+  },
+  pathForFile(file) {
+    if (!(file instanceof File)) return '';
+    // Before Electron 29 there is no webUtils, and a File carries its path itself.
+    return (webUtils as typeof webUtils | undefined)?.getPathForFile(file) ?? (file as { path?: string }).path ?? '';
   },
 };
 

@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import * as path from 'node:path';
-import { app, clipboard, shell } from 'electron';
+import { app, BrowserWindow, clipboard, dialog, shell } from 'electron';
 import { GuesthouseError } from '../../shared/errors.ts';
 import type { LibraryPaths } from '../core/index.ts';
 import type { ShellHandlers } from './ipc.ts';
@@ -18,6 +19,16 @@ export function shellHandlers(paths: LibraryPaths): ShellHandlers {
       shell.showItemInFolder(insideLibrary(paths, target));
     },
     'shell.writeClipboard': async ({ text }) => clipboard.writeText(text),
+    'shell.saveText': async ({ name, text }) => {
+      const window = BrowserWindow.getFocusedWindow() ?? BrowserWindow.getAllWindows()[0];
+      const options = { defaultPath: path.join(app.getPath('documents'), path.basename(name)) };
+      const { canceled, filePath } = await (window
+        ? dialog.showSaveDialog(window, options)
+        : dialog.showSaveDialog(options));
+      if (canceled || !filePath) return null;
+      await writeFile(filePath, text, { mode: 0o600 });
+      return { path: filePath };
+    },
     'shell.info': async () => ({
       version: app.getVersion(),
       electron: process.versions.electron ?? '',

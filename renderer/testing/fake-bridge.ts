@@ -126,6 +126,7 @@ export function fakeBridge(snapshot: Partial<Snapshot> = {}, answers: Answers = 
       return () => void listeners.delete(listener);
     },
     openPort() {},
+    pathForFile: (file) => (file as { name?: string }).name ?? '',
     emit(event, at) {
       revision = at ?? revision + 1;
       for (const listener of [...listeners]) listener({ revision, event });

@@ -32,7 +32,7 @@ export const coreCalls = [
 
 export const starterCalls = ['starters.list', 'starters.build'] as const;
 
-export const terminalCalls = ['terminals.openSerial', 'terminals.close', 'terminals.list'] as const;
+export const terminalCalls = ['terminals.openSerial', 'terminals.close', 'terminals.again', 'terminals.list'] as const;
 
 export const templateCalls = [
   'templates.list',
@@ -120,6 +120,7 @@ export const shellCallNames = [
   'shell.openExternal',
   'shell.showInFolder',
   'shell.writeClipboard',
+  'shell.saveText',
   'shell.info',
 ] as const;
 export type ShellCallName = (typeof shellCallNames)[number];

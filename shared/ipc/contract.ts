@@ -35,6 +35,8 @@ export const contract = {
 
   /** Opens (or finds) the serial console of a guest; works in every state, history included. */
   'terminals.openSerial': call(z.object({ id: guestRef })).returns<Terminal>(),
+  /** Runs an ended console's program anew, in the same tab. Nothing happens while it still runs. */
+  'terminals.again': call(z.object({ id: z.string() })).returns<void>(),
   'terminals.close': call(z.object({ id: z.string() })).returns<void>(),
   'terminals.list': call(nothing).returns<readonly Terminal[]>(),
 } satisfies Record<CallName, CallSpec>;
@@ -50,6 +52,14 @@ export const shellContract = {
   'shell.openExternal': call(z.object({ url: z.url({ protocol: /^https$/ }) })).returns<void>(),
   'shell.showInFolder': call(z.object({ path: z.string() })).returns<void>(),
   'shell.writeClipboard': call(z.object({ text: z.string().max(1 << 20) })).returns<void>(),
+  /** Asks where to and writes it there (0600). Null when the person gave up. */
+  'shell.saveText': call(
+    z.object({
+      /** Proposed file name. */
+      name: z.string().min(1).max(120),
+      text: z.string().max(1 << 24),
+    }),
+  ).returns<{ path: string } | null>(),
   'shell.info': call(nothing).returns<{ version: string; electron: string; chrome: string; gpu: boolean }>(),
 } satisfies Record<ShellCallName, CallSpec>;
 export type ShellContract = typeof shellContract;
@@ -72,4 +82,6 @@ export interface Bridge {
    * transferred, since ports cannot cross the context bridge.
    */
   openPort(kind: 'terminal' | 'screen', id: string, token: string): void;
+  /** Absolute path of a file the person dropped or chose; empty for one that is not on disk. Takes a DOM File. */
+  pathForFile(file: object): string;
 }

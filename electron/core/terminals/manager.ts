@@ -55,7 +55,7 @@ export interface PtyConsole {
   readonly explain?: (end: SourceEnd) => { readonly reason: string; readonly again: boolean };
 }
 
-type TerminalHandlers = Handlers<'terminals.openSerial' | 'terminals.close' | 'terminals.list'>;
+type TerminalHandlers = Handlers<'terminals.openSerial' | 'terminals.close' | 'terminals.again' | 'terminals.list'>;
 
 export interface Terminals {
   readonly handlers: TerminalHandlers;
@@ -103,6 +103,7 @@ class Manager implements Terminals {
   readonly handlers: TerminalHandlers = {
     'terminals.openSerial': async ({ id }) => this.openSerial(id),
     'terminals.close': async ({ id }) => this.remove(id),
+    'terminals.again': async ({ id }) => this.again(id),
     'terminals.list': async () => this.list(),
   };
 
