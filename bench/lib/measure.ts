@@ -74,6 +74,11 @@ export async function interleave<Name extends string>(
   return samples;
 }
 
+/** How many times `a` took of `b`, pair by pair: what slowed both down falls out. */
+export function pairedRatios(a: readonly number[], b: readonly number[]): number[] {
+  return a.map((value, index) => value / b[index]!);
+}
+
 /** Seconds a job takes, by the monotonic clock. */
 export async function timed(job: () => Promise<unknown>): Promise<number> {
   const from = performance.now();

@@ -1,0 +1,210 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright';
+import { type Home, makeHome } from '../e2e/lib/launch.ts';
+import { endGuests, writeGuests } from '../e2e/lib/library.ts';
+import { root } from '../scripts/lib/common.mjs';
+import { startXvfb } from '../scripts/lib/display.mjs';
+import type { Bridge } from '../shared/ipc/contract.ts';
+import type { Snapshot } from '../shared/ipc/events.ts';
+import { emptyApp, startElectron } from './lib/electron.ts';
+import {
+  type BenchLine,
+  type BenchResult,
+  describeSamples,
+  interleave,
+  pairedRatios,
+  summarize,
+} from './lib/measure.ts';
+import { cpuSeconds, family, pss } from './lib/processes.ts';
+import { ensureTools, exec, judged, load, machine, pause, quick, rounds, until } from './lib/tools.ts';
+
+const anyRow = '[data-testid^="guest-row-"]';
+
+/** How soon the window is of use, against virt-manager's; and what it costs while nobody touches it. */
+export async function bench(): Promise<BenchResult> {
+  const lines: BenchLine[] = [{ text: machine() }];
+  const samples: Record<string, readonly number[]> = { loadBefore: [load()] };
+  const missing = await ensureTools([
+    { program: 'virt-manager', package: 'virt-manager' },
+    { program: 'xdotool', package: 'xdotool' },
+    { program: 'dbus-run-session', package: 'dbus-daemon' },
+  ]);
+  const xvfb = await startXvfb();
+  const homes: Home[] = [];
+  try {
+    for (const count of [5, 300]) {
+      const home = await makeHome();
+      homes.push(home);
+      writeGuests(
+        home,
+        Array.from({ length: count }, (_, at) => ({ name: `guest-${String(at + 1).padStart(3, '0')}` })),
+      );
+    }
+    const [few, many] = homes as [Home, Home];
+    const start = (home: Home) => () => untilUsable(xvfb.display, home);
+    const runs = { 'Guesthouse, 5 guests': start(few), 'Guesthouse, 300 guests': start(many) };
+    const theirs = 'virt-manager, test:///default';
+    const all: Record<string, () => Promise<number>> =
+      missing.length === 0 ? { ...runs, [theirs]: () => untilVirtManager(xvfb.display) } : runs;
+    const times: Record<string, number[]> = await interleave(all, rounds(10));
+    for (const [name, values] of Object.entries(times))
+      lines.push({ text: `start to a usable list, ${name}: ${describeSamples(values, 's')}` });
+    Object.assign(samples, times);
+    if (missing.length > 0)
+      lines.push({ text: `virt-manager was not measured: missing ${missing.join(', ')}` });
+    else
+      for (const name of Object.keys(runs)) {
+        const ratios = pairedRatios(times[name]!, times[theirs]!);
+        samples[`${name} / virt-manager`] = ratios;
+        const { median } = summarize(ratios);
+        lines.push(
+          judged(`${name}: ${describeSamples(ratios, 'of virt-manager’s time')}; aim below 1`, median < 1),
+        );
+      }
+    const idle = await idleCost(xvfb.display);
+    lines.push(...idle.lines);
+    Object.assign(samples, idle.samples, { loadAfter: [load()] });
+    return { lines, samples };
+  } finally {
+    await xvfb.close();
+    for (const home of homes) rmSync(home.root, { recursive: true, force: true });
+  }
+}
+
+/** Seconds from the start of the process until the first guests stand in the page. */
+async function untilUsable(display: string, home: Home): Promise<number> {
+  const running = await startElectron(root, display, home);
+  try {
+    await running.page.waitForSelector(anyRow, { timeout: 60_000 });
+    return (performance.now() - running.from) / 1000;
+  } finally {
+    await running.close();
+  }
+}
+
+/** Seconds until virt-manager's window is mapped, in a home and a session bus of its own. */
+async function untilVirtManager(display: string): Promise<number> {
+  const home = mkdtempSync(join(tmpdir(), 'gh-vm-'));
+  const env = { ...process.env, DISPLAY: display, HOME: home, XDG_RUNTIME_DIR: home, NO_AT_BRIDGE: '1' };
+  const from = performance.now();
+  const child = spawn(
+    'dbus-run-session',
+    ['--', 'virt-manager', '--connect', 'test:///default', '--no-fork'],
+    {
+      env,
+      stdio: 'ignore',
+      detached: true,
+    },
+  );
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  try {
+    const at = await until(
+      async () => {
+        const found = await exec(
+          ['xdotool', 'search', '--onlyvisible', '--name', '^Virtual Machine Manager$'],
+          { env },
+        );
+        return /^\d+$/m.test(found.output);
+      },
+      "virt-manager's window",
+      { everyMs: 20, timeoutMs: 60_000 },
+    );
+    return (at - from) / 1000;
+  } finally {
+    process.kill(-child.pid!, 'SIGTERM'); // the session bus and what it started, in the group made for them
+    await ended;
+    await pause(300);
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+/** Ten guests run and nobody does anything: processor time, and memory beside an empty window of the same Electron. */
+async function idleCost(display: string): Promise<BenchResult> {
+  const home = await makeHome();
+  const empty = emptyApp();
+  const seconds = quick ? 5 : 20;
+  const count = quick ? 2 : 10;
+  const samples: Record<string, number[]> = { idleCpu: [], pss: [], emptyPss: [], emptyCpu: [] };
+  try {
+    writeGuests(
+      home,
+      Array.from({ length: count }, (_, at) => ({ name: `idle-${at + 1}` })),
+    );
+    const first = await startElectron(root, display, home);
+    try {
+      await first.page.waitForSelector(anyRow);
+      await startAll(first.page);
+      await until(async () => (await live(first.page)) === count, 'all guests run', { everyMs: 500 });
+      await pause(quick ? 1000 : 30_000); // firmware looks for something to boot, then rests
+      for (let round = 0; round < (quick ? 1 : 3); round++) {
+        const app = await cost(first.child.pid!, seconds);
+        samples.idleCpu!.push(app.cpu);
+        samples.pss!.push(app.pss);
+        const other = await startElectron(empty.folder, display, null);
+        try {
+          await pause(5000);
+          const none = await cost(other.child.pid!, quick ? 2 : 5);
+          samples.emptyPss!.push(none.pss);
+          samples.emptyCpu!.push(none.cpu);
+        } finally {
+          await other.close();
+        }
+      }
+    } finally {
+      await endGuests(first.page).catch(() => {});
+      await first.close();
+    }
+  } finally {
+    empty.remove();
+    rmSync(home.root, { recursive: true, force: true });
+  }
+  const cpu = summarize(samples.idleCpu!);
+  const memory = summarize(samples.pss!);
+  return {
+    lines: [
+      judged(
+        `idle with ${count} running guests: ${describeSamples(samples.idleCpu!, '% of a core', 2)}, each over ${seconds} s; aim below 2 %`,
+        cpu.median < 2,
+      ),
+      judged(
+        `memory of all app processes then (PSS): ${describeSamples(samples.pss!, 'MiB', 0)}; aim below 330 MiB`,
+        memory.median < 330,
+      ),
+      { text: `an empty Electron window beside it: ${describeSamples(samples.emptyPss!, 'MiB', 0)}` },
+    ],
+    samples,
+  };
+}
+
+async function cost(pid: number, seconds: number): Promise<{ cpu: number; pss: number }> {
+  const pids = family(pid);
+  const before = cpuSeconds(pids);
+  const from = performance.now();
+  await pause(seconds * 1000);
+  const used = cpuSeconds(pids) - before;
+  return { cpu: (used / ((performance.now() - from) / 1000)) * 100, pss: pss(family(pid)) };
+}
+
+async function startAll(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const bridge = (window as unknown as { guesthouse: Bridge }).guesthouse;
+    const snapshot = await bridge.call('core.snapshot', undefined);
+    if (!snapshot.ok) throw new Error(snapshot.error.message);
+    for (const guest of (snapshot.value as Snapshot).guests) {
+      const started = await bridge.call('guests.start', { id: guest.id });
+      if (!started.ok) throw new Error(started.error.message);
+    }
+  });
+}
+
+const live = (page: Page): Promise<number> =>
+  page.evaluate(async () => {
+    const bridge = (window as unknown as { guesthouse: Bridge }).guesthouse;
+    const snapshot = await bridge.call('core.snapshot', undefined);
+    return snapshot.ok
+      ? (snapshot.value as Snapshot).guests.filter((guest) => guest.state === 'running').length
+      : 0;
+  });
