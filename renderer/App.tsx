@@ -5,6 +5,7 @@ import { writeClipboard } from './bridge/clipboard.ts';
 import { OpenDialog } from './dialogs.tsx';
 import { Dock } from './features/consoles/Dock.tsx';
 import { OperationsButton } from './features/operations/OperationsButton.tsx';
+import { PromptDialog } from './features/prompts/PromptDialog.tsx';
 import { onWindowKey } from './keys.ts';
 import { type Section, sections } from './sections.tsx';
 import { useCommands } from './stores/commands.ts';
@@ -43,6 +44,18 @@ function registerCommands() {
       keywords: 'create debian',
       keys: 'Ctrl+N',
       run: () => open({ kind: 'new-guest' }),
+    },
+    {
+      id: 'clone',
+      label: 'Clone…',
+      keywords: 'copy stamp guests from a template',
+      run: () => open({ kind: 'clone', sources: [] }),
+    },
+    {
+      id: 'template',
+      label: 'Make a template…',
+      keywords: 'seal golden image',
+      run: () => open({ kind: 'seal', id: null }),
     },
     ...sections.map((section) => ({
       id: `section-${section.id}`,
@@ -152,6 +165,7 @@ function Main({ retry }: { retry: () => void }) {
         onShow={(error) => open({ kind: 'error', error })}
       />
       <OpenDialog />
+      <PromptDialog />
     </div>
   );
 }

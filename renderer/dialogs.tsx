@@ -1,4 +1,5 @@
 import { writeClipboard } from './bridge/clipboard.ts';
+import { CloneDialog } from './features/clone/CloneDialog.tsx';
 import { CreateDialog } from './features/create/CreateDialog.tsx';
 import {
   DeleteDialog,
@@ -9,8 +10,15 @@ import {
   ResetDialog,
   ShutdownTimeoutDialog,
 } from './features/guests/GuestDialogs.tsx';
+import { IdentityRestoreDialog, RepairDialog } from './features/identity/RepairDialog.tsx';
 import { Palette } from './features/palette/Palette.tsx';
 import { SettingsDialog } from './features/settings/SettingsDialog.tsx';
+import { SealDialog } from './features/templates/SealDialog.tsx';
+import {
+  TemplateDeleteDialog,
+  TemplateLabelsDialog,
+  TemplateRenameDialog,
+} from './features/templates/TemplateDialogs.tsx';
 import { useUi } from './stores/ui.ts';
 import { Button } from './ui/Button.tsx';
 import { Dialog } from './ui/Dialog.tsx';
@@ -43,6 +51,20 @@ export function OpenDialog() {
       return <DiscardSavedDialog ids={dialog.ids} />;
     case 'shutdown-timeout':
       return <ShutdownTimeoutDialog id={dialog.id} />;
+    case 'clone':
+      return <CloneDialog sources={dialog.sources} />;
+    case 'seal':
+      return <SealDialog id={dialog.id} />;
+    case 'template-delete':
+      return <TemplateDeleteDialog id={dialog.id} />;
+    case 'template-rename':
+      return <TemplateRenameDialog id={dialog.id} />;
+    case 'template-labels':
+      return <TemplateLabelsDialog id={dialog.id} />;
+    case 'repair':
+      return <RepairDialog ids={dialog.ids} />;
+    case 'identity-restore':
+      return <IdentityRestoreDialog id={dialog.id} />;
     case 'error':
       return (
         <Dialog

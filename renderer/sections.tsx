@@ -1,11 +1,16 @@
-import { Cpu, Monitor, SquareTerminal } from 'lucide-react';
+import { Cpu, Fingerprint, Monitor, SquareTerminal, Stamp } from 'lucide-react';
 import type { ComponentType } from 'react';
+import { detailTabs } from './detail-tabs.ts';
 import { ConsolesPage } from './features/consoles/ConsolesPage.tsx';
 import { FirstRun } from './features/first-run/FirstRun.tsx';
 import { GuestsPage } from './features/guests/GuestsPage.tsx';
 import { HostPage } from './features/host/HostPage.tsx';
+import { IdentityPage } from './features/identity/IdentityPage.tsx';
+import { TemplatesPage } from './features/templates/TemplatesPage.tsx';
 import { useGuests } from './stores/guests.ts';
 import { useHost } from './stores/host.ts';
+import { problemGroups, useIdentity } from './stores/identity.ts';
+import { useTemplates } from './stores/templates.ts';
 import { useTerminals } from './stores/terminals.ts';
 
 export interface Section {
@@ -21,7 +26,7 @@ const number = (count: number) => (count === 0 ? null : { text: String(count) })
 
 function Guests() {
   const empty = useGuests((state) => state.all.length === 0);
-  return empty ? <FirstRun /> : <GuestsPage />;
+  return empty ? <FirstRun /> : <GuestsPage tabs={detailTabs} />;
 }
 
 /** The sidebar, in order. A later feature adds its entry here. */
@@ -34,11 +39,28 @@ export const sections: readonly Section[] = [
     useCount: () => number(useGuests((state) => state.all.length)),
   },
   {
+    id: 'templates',
+    title: 'Templates',
+    icon: Stamp,
+    component: TemplatesPage,
+    useCount: () => number(useTemplates((state) => state.all.length)),
+  },
+  {
     id: 'consoles',
     title: 'Consoles',
     icon: SquareTerminal,
     component: ConsolesPage,
     useCount: () => number(useTerminals((state) => state.all.length)),
+  },
+  {
+    id: 'identity',
+    title: 'Identity',
+    icon: Fingerprint,
+    component: IdentityPage,
+    useCount: () => {
+      const bad = useIdentity((state) => problemGroups(state.report).length);
+      return bad === 0 ? null : { text: `!${bad}`, bad: true };
+    },
   },
   {
     id: 'host',

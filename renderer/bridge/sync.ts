@@ -2,32 +2,53 @@ import { toWire } from '../../shared/errors.ts';
 import type { CoreEvent, EventEnvelope, Snapshot } from '../../shared/ipc/events.ts';
 import { useConnection } from '../stores/connection.ts';
 import { useGuests } from '../stores/guests.ts';
+import { identityChanged, touchesIdentity } from '../stores/identity.ts';
+import { keysChanged, useKeyCopies } from '../stores/keys.ts';
 import { useOperations } from '../stores/operations.ts';
 import { announceOutcome } from '../stores/outcomes.ts';
+import { usePrompts } from '../stores/prompts.ts';
+import { useServers } from '../stores/servers.ts';
 import { useSettings } from '../stores/settings.ts';
 import { useStarters } from '../stores/starters.ts';
 import { useStats } from '../stores/stats.ts';
+import { useTemplates } from '../stores/templates.ts';
 import { useTerminals } from '../stores/terminals.ts';
 import { call } from './call.ts';
 
 function load(snapshot: Snapshot) {
   useGuests.getState().load(snapshot.guests);
+  useTemplates.getState().load(snapshot.templates);
   useStarters.getState().load(snapshot.starters);
   useOperations.getState().load(snapshot.operations);
   useTerminals.getState().load(snapshot.terminals);
   useSettings.getState().load(snapshot.settings);
+  usePrompts.getState().load(snapshot.prompts ?? []);
+  useServers.getState().load(snapshot.servers ?? []);
+  useKeyCopies.getState().load(snapshot.keyCopies ?? []);
+  keysChanged();
+  identityChanged(1500);
   useStats.getState().keepOnly(new Set(snapshot.guests.map((guest) => guest.id)));
 }
 
 function apply(event: CoreEvent) {
   switch (event.type) {
     case 'guest':
+      if (touchesIdentity(useGuests.getState().byId[event.guest.id], event.guest)) identityChanged();
       return useGuests.getState().put(event.guest);
     case 'guest-gone':
+      identityChanged();
       useStats.getState().drop(event.id);
       return useGuests.getState().drop(event.id);
     case 'stats':
       return useStats.getState().add(event.stats);
+    case 'template':
+      identityChanged();
+      return useTemplates.getState().put(event.template);
+    case 'template-gone':
+      identityChanged();
+      return useTemplates.getState().drop(event.id);
+    case 'identity':
+      return identityChanged(100);
     case 'operation': {
       const before = useOperations.getState().byId[event.operation.id];
       useOperations.getState().put(event.operation);
@@ -41,6 +62,18 @@ function apply(event: CoreEvent) {
       return useTerminals.getState().drop(event.id);
     case 'settings':
       return useSettings.getState().load(event.settings);
+    case 'prompt':
+      return usePrompts.getState().put(event.prompt);
+    case 'prompt-gone':
+      return usePrompts.getState().drop(event.id);
+    case 'keys':
+      return keysChanged();
+    case 'key-copy':
+      return useKeyCopies.getState().put(event.copy);
+    case 'server':
+      return useServers.getState().put(event.server);
+    case 'server-gone':
+      return useServers.getState().drop(event.id);
     case 'reset':
       return;
   }

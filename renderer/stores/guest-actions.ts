@@ -9,6 +9,8 @@ export const guestActionIds = [
   'resume',
   'reboot',
   'save',
+  'clone',
+  'template',
   'discard-saved',
   'reset',
   'force-off',
@@ -32,13 +34,13 @@ const passing: GuestActions = { primary: ['console'], more: ['force-off', ...kee
 
 /** What each state allows, as one table. */
 const table: Readonly<Record<GuestState, GuestActions>> = {
-  off: { primary: ['start', 'console'], more: [...keep, 'delete'] },
+  off: { primary: ['start', 'console'], more: ['clone', 'template', ...keep, 'delete'] },
   saved: { primary: ['start', 'console'], more: ['discard-saved', ...keep, 'delete'] },
-  crashed: { primary: ['start', 'console'], more: [...keep, 'delete'] },
+  crashed: { primary: ['start', 'console'], more: ['clone', 'template', ...keep, 'delete'] },
   broken: { primary: ['show-folder'], more: ['delete'] },
   running: {
     primary: ['console', 'shutdown'],
-    more: ['pause', 'save', 'reboot', 'reset', 'force-off', ...keep],
+    more: ['pause', 'save', 'reboot', 'reset', 'force-off', 'template', ...keep],
   },
   paused: { primary: ['resume', 'console'], more: ['save', 'reset', 'force-off', ...keep] },
   'io-error': { primary: ['resume', 'console'], more: ['reset', 'force-off', ...keep] },
@@ -73,6 +75,7 @@ export function bulkActions(states: readonly GuestState[]): readonly GuestAction
     'shutdown',
     'pause',
     'save',
+    'clone',
     'force-off',
     'delete',
   ];
@@ -88,6 +91,8 @@ export const guestActionLabels: Readonly<Record<GuestActionId, string>> = {
   resume: 'Resume',
   reboot: 'Reboot',
   save: 'Save and stop',
+  clone: 'Clone…',
+  template: 'Make template…',
   'discard-saved': 'Discard saved memory…',
   reset: 'Reset…',
   'force-off': 'Force off…',

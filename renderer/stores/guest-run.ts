@@ -25,6 +25,12 @@ export function runGuestAction(action: GuestActionId, guests: readonly Guest[]):
     case 'labels':
       open({ kind: action, id: first.id });
       break;
+    case 'clone':
+      open({ kind: 'clone', sources: ids });
+      break;
+    case 'template':
+      open({ kind: 'seal', id: first.id });
+      break;
     case 'console':
       openConsoles(ids).catch(tellError);
       break;

@@ -14,6 +14,30 @@ export type DialogState =
   | { readonly kind: 'discard-saved'; readonly ids: readonly string[] }
   | { readonly kind: 'shutdown-timeout'; readonly id: string }
   | { readonly kind: 'labels'; readonly id: string }
+  /** Clone one of these: templates or guests, the first one chosen; all are offered when there are none. */
+  | { readonly kind: 'clone'; readonly sources: readonly string[] }
+  /** Make a template of a guest; null: choose one first. */
+  | { readonly kind: 'seal'; readonly id: string | null }
+  | { readonly kind: 'template-delete'; readonly id: string }
+  | { readonly kind: 'template-rename'; readonly id: string }
+  | { readonly kind: 'template-labels'; readonly id: string }
+  | { readonly kind: 'repair'; readonly ids: readonly string[] }
+  | { readonly kind: 'identity-restore'; readonly id: string }
+  | { readonly kind: 'new-key' }
+  | { readonly kind: 'import-key' }
+  | { readonly kind: 'key-passphrase'; readonly id: string }
+  /** Null: choose a key too. */
+  | { readonly kind: 'copy-key'; readonly key: string | null; readonly targets: readonly string[] }
+  | { readonly kind: 'remove-key'; readonly key: string; readonly target: string }
+  | { readonly kind: 'empty-key-trash' }
+  /** Edit a server; null: add one. */
+  | { readonly kind: 'server'; readonly id: string | null }
+  | { readonly kind: 'import-servers' }
+  | { readonly kind: 'get-access' }
+  | { readonly kind: 'ssh-config' }
+  | { readonly kind: 'forget-host-key'; readonly id: string }
+  /** A guest that reaches outside the library wants to start. */
+  | { readonly kind: 'consent'; readonly id: string }
   | { readonly kind: 'error'; readonly error: WireError };
 
 export type SortKey = 'name' | 'state' | 'cpu' | 'memory' | 'address';

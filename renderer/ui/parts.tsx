@@ -6,14 +6,27 @@ import css from './controls.module.css';
 import { cx } from './cx.ts';
 
 /** A dot and a word: state is never colour alone. */
-export function StateDot({ state, ...rest }: { state: GuestState; 'data-testid'?: string }) {
-  const { word, tone } = guestStateWords[state];
+export function Dot({
+  tone,
+  word,
+  ...rest
+}: {
+  tone: 'running' | 'waiting' | 'failed' | 'off';
+  word: string;
+  title?: string;
+  'data-testid'?: string;
+}) {
   return (
     <span className={css.state} {...rest}>
       <span className={cx(css.dot, css[tone])} aria-hidden="true" />
       <span>{word}</span>
     </span>
   );
+}
+
+export function StateDot({ state, ...rest }: { state: GuestState; 'data-testid'?: string }) {
+  const { word, tone } = guestStateWords[state];
+  return <Dot tone={tone} word={word} {...rest} />;
 }
 
 export function Tag({ children }: { children: ReactNode }) {

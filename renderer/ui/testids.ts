@@ -26,11 +26,51 @@ export const testIds = {
   toast: 'toast',
   dialog: 'dialog',
   dialogConfirm: 'dialog-confirm',
+  prompt: 'prompt',
+  promptAnswer: 'prompt-answer',
+  promptSubmit: 'prompt-submit',
+  keysPage: 'keys-page',
+  keyDetails: 'key-details',
+  keyProblems: 'key-problems',
+  newKey: 'new-key',
+  keyName: 'key-name',
+  keySubmit: 'key-submit',
+  copyKey: 'copy-key',
+  copyKeySubmit: 'copy-key-submit',
+  copyKeyDone: 'copy-key-done',
+  serversPage: 'servers-page',
+  serverDetails: 'server-details',
+  serverDialog: 'server-dialog',
+  serverAddress: 'server-address',
+  serverSubmit: 'server-submit',
+  accessDialog: 'access-dialog',
+  typeToAll: 'type-to-all',
+  openConsole: 'open-console',
+  templatesPage: 'templates-page',
+  templateDetails: 'template-details',
+  sealDialog: 'seal-dialog',
+  sealSubmit: 'seal-submit',
+  cloneDialog: 'clone-dialog',
+  cloneNames: 'clone-names',
+  cloneNext: 'clone-next',
+  cloneReview: 'clone-review',
+  cloneSubmit: 'clone-submit',
+  cloneDone: 'clone-done',
+  identityPage: 'identity-page',
+  identityProblems: 'identity-problems',
+  identityRepair: 'identity-repair',
+  repairDialog: 'repair-dialog',
+  repairSubmit: 'repair-submit',
 } as const;
 
 export const navTestId = (section: string) => `nav-${section}`;
 export const guestRowTestId = (name: string) => `guest-row-${name}`;
 export const guestStateTestId = (name: string) => `guest-state-${name}`;
+export const templateRowTestId = (name: string) => `template-row-${name}`;
+export const identityRowTestId = (name: string) => `identity-row-${name}`;
+export const keyRowTestId = (name: string) => `key-row-${name}`;
+export const serverRowTestId = (name: string) => `server-row-${name}`;
+export const copyHostTestId = (name: string) => `copy-host-${name}`;
 /** `start`, `console`, `shutdown`, `force-off`, `pause`, `resume`, `save`, `delete`… as in stores/guest-actions.ts. */
 export const actionTestId = (action: string) => `action-${action}`;
 export const bulkTestId = (action: string) => `bulk-${action}`;

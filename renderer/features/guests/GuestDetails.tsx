@@ -16,15 +16,17 @@ import { Progress, StateDot } from '../../ui/parts.tsx';
 import { Tabs } from '../../ui/Tabs.tsx';
 import { actionTestId, testIds } from '../../ui/testids.ts';
 import { actionIcons, actionLabel, menuEntries } from './action-icons.tsx';
-import { detailTabs } from './detail-tabs.tsx';
+import type { DetailTab } from './detail-tabs.tsx';
 import css from './guests.module.css';
 
 export function GuestDetails({
   guest,
+  tabs,
   width,
   onBack,
 }: {
   guest: Guest;
+  tabs: readonly DetailTab[];
   width?: number;
   onBack?: () => void;
 }) {
@@ -92,7 +94,7 @@ export function GuestDetails({
       <Notes guest={guest} />
       <Tabs
         label={`About ${guest.name}`}
-        tabs={detailTabs
+        tabs={tabs
           .filter((entry) => entry.shows?.(guest) ?? true)
           .map(({ id, title, component: Component }) => ({
             id,

@@ -14,6 +14,7 @@ import { Empty, StateDot } from '../../ui/parts.tsx';
 import { Splitter } from '../../ui/Splitter.tsx';
 import { bulkTestId, testIds } from '../../ui/testids.ts';
 import { actionIcons } from './action-icons.tsx';
+import type { DetailTab } from './detail-tabs.tsx';
 import { GuestDetails } from './GuestDetails.tsx';
 import { GuestTable } from './GuestTable.tsx';
 import css from './guests.module.css';
@@ -22,7 +23,7 @@ import { visibleGuests } from './visible.ts';
 const bulkLabels = { ...guestActionLabels, console: 'Open consoles' };
 
 /** The list beside the details of what is selected; below 1000 px the details are a page of their own. */
-export function GuestsPage() {
+export function GuestsPage({ tabs }: { tabs: readonly DetailTab[] }) {
   const guests = useGuests((state) => state.all);
   const selection = useUi((state) => state.selection);
   const detailsOpen = useUi((state) => state.detailsOpen);
@@ -35,7 +36,7 @@ export function GuestsPage() {
     return (
       <div className={css.page}>
         <h1 className="sr-only">Guests</h1>
-        <GuestDetails guest={only} onBack={() => useUi.getState().set({ detailsOpen: false })} />
+        <GuestDetails guest={only} tabs={tabs} onBack={() => useUi.getState().set({ detailsOpen: false })} />
       </div>
     );
   return (
@@ -57,7 +58,7 @@ export function GuestsPage() {
             onChange={(width) => useUi.getState().set({ detailsWidth: width })}
           />
           {only ? (
-            <GuestDetails guest={only} width={detailsWidth} />
+            <GuestDetails guest={only} tabs={tabs} width={detailsWidth} />
           ) : (
             <section
               className={css.details}

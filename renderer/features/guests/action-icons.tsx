@@ -1,5 +1,6 @@
 import {
   CirclePause,
+  Copy,
   FolderOpen,
   Pencil,
   Play,
@@ -9,6 +10,7 @@ import {
   RotateCw,
   Save,
   SquareTerminal,
+  Stamp,
   Tags,
   Trash2,
 } from 'lucide-react';
@@ -27,6 +29,8 @@ export const actionIcons: Readonly<Record<GuestActionId, ReactElement>> = {
   resume: <Play size={16} aria-hidden="true" />,
   reboot: <RotateCw size={16} aria-hidden="true" />,
   save: <Save size={16} aria-hidden="true" />,
+  clone: <Copy size={16} aria-hidden="true" />,
+  template: <Stamp size={16} aria-hidden="true" />,
   'discard-saved': <Trash2 size={16} aria-hidden="true" />,
   reset: <RotateCcw size={16} aria-hidden="true" />,
   'force-off': <PowerOff size={16} aria-hidden="true" />,
@@ -51,7 +55,7 @@ export function menuEntries(actions: readonly GuestActionId[], guest: Guest): Me
     icon: actionIcons[action],
     keys: keys[action],
     dangerous: dangerous.has(action),
-    apart: index > 0 && (action === 'rename' || action === 'delete'),
+    apart: index > 0 && (action === 'clone' || action === 'rename' || action === 'delete'),
     testId: actionTestId(action),
     run: () => runGuestAction(action, [guest]),
   }));

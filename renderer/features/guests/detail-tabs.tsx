@@ -14,8 +14,8 @@ export interface DetailTab {
 
 const readable = (guest: Guest) => guest.state !== 'broken';
 
-/** The tabs of the details, in order. A later feature adds its entry here. */
-export const detailTabs: readonly DetailTab[] = [
+/** The tabs this feature has; those of others join them in renderer/detail-tabs.ts. */
+export const guestTabs: readonly DetailTab[] = [
   { id: 'overview', title: 'Overview', component: OverviewTab },
   { id: 'hardware', title: 'Hardware', component: HardwareTab, shows: readable },
   { id: 'xml', title: 'XML', component: XmlTab },

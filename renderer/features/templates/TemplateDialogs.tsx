@@ -1,0 +1,188 @@
+import { useEffect, useRef, useState } from 'react';
+import { toWire, type WireError } from '../../../shared/errors.ts';
+import { nameProblem } from '../../../shared/model/names.ts';
+import { call } from '../../bridge/call.ts';
+import { writeClipboard } from '../../bridge/clipboard.ts';
+import { useGuests } from '../../stores/guests.ts';
+import { templateNameOf, useTemplates } from '../../stores/templates.ts';
+import { tell } from '../../stores/toasts.ts';
+import { useUi } from '../../stores/ui.ts';
+import { Button } from '../../ui/Button.tsx';
+import { Confirm, Dialog } from '../../ui/Dialog.tsx';
+import { ErrorNote } from '../../ui/ErrorNote.tsx';
+import { TextField } from '../../ui/Field.tsx';
+import { bytes, counted } from '../../ui/format.ts';
+import { testIds } from '../../ui/testids.ts';
+import { LinkedClones } from './LinkedClones.tsx';
+
+const close = () => useUi.getState().close();
+
+/** Does it once, closes on success, shows what went wrong otherwise. */
+function useAct(act: () => Promise<unknown>) {
+  const [error, setError] = useState<WireError | null>(null);
+  const [busy, setBusy] = useState(false);
+  const run = async () => {
+    if (busy) return;
+    setBusy(true);
+    setError(null);
+    try {
+      await act();
+      close();
+    } catch (cause) {
+      setError(toWire(cause));
+      setBusy(false);
+    }
+  };
+  return { error, busy, run: () => void run() };
+}
+
+export function TemplateRenameDialog({ id }: { id: string }) {
+  const [name, setName] = useState(() => templateNameOf(id));
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.select(), []);
+  const same = (other: { id: string; name: string }) =>
+    other.id !== id && other.name.toLowerCase() === name.toLowerCase();
+  const taken = [useGuests((state) => state.all.some(same)), useTemplates((state) => state.all.some(same))];
+  const problem = nameProblem(name) ?? (taken.includes(true) ? 'A guest or template has this name.' : null);
+  const { error, busy, run } = useAct(() => call('templates.rename', { id, name }));
+  return (
+    <Dialog
+      title="Rename the template"
+      onClose={close}
+      onSubmit={() => {
+        if (!problem) run();
+      }}
+      foot={
+        <>
+          <Button onPress={close}>Cancel</Button>
+          <Button
+            look="primary"
+            type="submit"
+            isDisabled={problem !== null || busy}
+            data-testid={testIds.dialogConfirm}
+          >
+            Rename
+          </Button>
+        </>
+      }
+    >
+      <TextField
+        label="Name"
+        value={name}
+        onChange={setName}
+        problem={problem}
+        inputRef={input}
+        autoFocus
+        hint="A label: its folder and disks stay, and so do its linked clones."
+      />
+      {error && <ErrorNote error={error} write={writeClipboard} />}
+    </Dialog>
+  );
+}
+
+export function TemplateLabelsDialog({ id }: { id: string }) {
+  const template = useTemplates.getState().byId[id];
+  const [tags, setTags] = useState(template?.tags.join(', ') ?? '');
+  const [description, setDescription] = useState(template?.description ?? '');
+  const list = [...new Set(tags.split(',').map((tag) => tag.trim()))].filter(Boolean);
+  const problem = list.some((tag) => tag.length > 40)
+    ? 'A tag can have at most 40 characters.'
+    : list.length > 20
+      ? 'A template can have at most 20 tags.'
+      : null;
+  const { error, busy, run } = useAct(() => call('templates.setLabels', { id, tags: list, description }));
+  return (
+    <Dialog
+      title={`Tags and description of ${template?.name ?? id}`}
+      onClose={close}
+      onSubmit={() => {
+        if (!problem) run();
+      }}
+      foot={
+        <>
+          <Button onPress={close}>Cancel</Button>
+          <Button
+            look="primary"
+            type="submit"
+            isDisabled={problem !== null || busy}
+            data-testid={testIds.dialogConfirm}
+          >
+            Save
+          </Button>
+        </>
+      }
+    >
+      <TextField
+        label="Description"
+        value={description}
+        onChange={setDescription}
+        multiline={4}
+        hint="What is installed in it, for whoever clones it."
+        autoFocus
+      />
+      <TextField label="Tags" value={tags} onChange={setTags} problem={problem} hint="Apart by commas." />
+      {error && <ErrorNote error={error} write={writeClipboard} />}
+    </Dialog>
+  );
+}
+
+/** Names the very files that go; while linked clones stand on its disk it offers the way out instead. */
+export function TemplateDeleteDialog({ id }: { id: string }) {
+  const template = useTemplates((state) => state.byId[id]);
+  const [name] = useState(() => templateNameOf(id));
+  const [plan, setPlan] = useState<{ files: number; bytes: number } | null>(null);
+  const [failed, setFailed] = useState<WireError | null>(null);
+  const linked = template?.linkedClones ?? [];
+  useEffect(() => {
+    let current = true;
+    call('templates.deletePlan', { id }).then(
+      ({ removed }) =>
+        current &&
+        setPlan({ files: removed.length, bytes: removed.reduce((sum, file) => sum + file.bytes, 0) }),
+      (cause) => current && setFailed(toWire(cause)),
+    );
+    return () => {
+      current = false;
+    };
+  }, [id]);
+  const { error, busy, run } = useAct(async () => {
+    await call('templates.delete', { id });
+    tell(`${name} was deleted`);
+  });
+  if (linked.length > 0)
+    return (
+      <Dialog
+        title={`${name} cannot be deleted yet`}
+        onClose={close}
+        foot={
+          <Button look="primary" onPress={close} autoFocus>
+            Close
+          </Button>
+        }
+      >
+        <p>
+          {linked.length === 1 ? 'A linked clone stands' : `${linked.length} linked clones stand`} on its disk
+          and would be lost with it. Make {linked.length === 1 ? 'it a full clone' : 'them full clones'}{' '}
+          first, or delete {linked.length === 1 ? 'it' : 'them'}.
+        </p>
+        <LinkedClones ids={linked} />
+      </Dialog>
+    );
+  const shown = failed ?? error;
+  return (
+    <Confirm
+      title={`Delete ${name}?`}
+      act="Delete the template"
+      busy={plan === null || busy}
+      onClose={close}
+      onAct={run}
+    >
+      {shown && <ErrorNote error={shown} write={writeClipboard} />}
+      <p>
+        Its disk and settings are removed from this computer
+        {plan ? `: ${counted(plan.files, 'file')}, ${bytes(plan.bytes)}` : ''}. Full clones made from it stay
+        as they are. This cannot be undone.
+      </p>
+    </Confirm>
+  );
+}

@@ -1,0 +1,212 @@
+import { ArrowLeft, Stamp } from 'lucide-react';
+import { type KeyboardEvent, useRef, useState } from 'react';
+import type { Template } from '../../../shared/model/template.ts';
+import { useGuests } from '../../stores/guests.ts';
+import { useTemplates, useTemplateView } from '../../stores/templates.ts';
+import { useUi } from '../../stores/ui.ts';
+import { Button, IconButton } from '../../ui/Button.tsx';
+import { cx } from '../../ui/cx.ts';
+import { bytes, counted, mebibytes, moment } from '../../ui/format.ts';
+import { narrowQuery, useMedia } from '../../ui/media.ts';
+import panes from '../../ui/panes.module.css';
+import { Dot, Empty, Tag } from '../../ui/parts.tsx';
+import { Splitter } from '../../ui/Splitter.tsx';
+import { templateRowTestId, testIds } from '../../ui/testids.ts';
+import { TemplateDetails } from './TemplateDetails.tsx';
+import css from './templates.module.css';
+
+/** Bytes its disks take on this computer. */
+export const sizeOf = (template: Template) =>
+  template.disks.reduce((sum, disk) => sum + (disk.allocatedSize ?? 0), 0);
+
+const order = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
+
+/** Sealed guests that clones are made from: the list beside the details of one. */
+export function TemplatesPage() {
+  const templates = useTemplates((state) => state.all);
+  const selected = useTemplateView((state) => state.selected);
+  const width = useUi((state) => state.detailsWidth);
+  const narrow = useMedia(narrowQuery);
+  const [asPage, setAsPage] = useState(false);
+  if (templates.length === 0) return <NoTemplates />;
+  const shown = [...templates].sort((a, b) => order.compare(a.name, b.name));
+  const only = shown.find((template) => template.id === selected) ?? shown[0];
+  if (narrow && asPage && only)
+    return (
+      <div className={panes.page} data-testid={testIds.templatesPage}>
+        <h1 className="sr-only">Templates</h1>
+        <TemplateDetails
+          template={only}
+          back={
+            <IconButton
+              icon={<ArrowLeft size={16} />}
+              label="Back to the list"
+              onPress={() => setAsPage(false)}
+            />
+          }
+        />
+      </div>
+    );
+  return (
+    <div className={panes.page} data-testid={testIds.templatesPage}>
+      <div className={panes.listPane}>
+        <div className={panes.toolbar}>
+          <h1>Templates</h1>
+          {narrow && (
+            <Button size="small" onPress={() => setAsPage(true)}>
+              Details
+            </Button>
+          )}
+          <Button size="small" onPress={() => useUi.getState().open({ kind: 'seal', id: null })}>
+            <Stamp size={14} aria-hidden="true" />
+            Make template…
+          </Button>
+        </div>
+        <Rows templates={shown} selected={only?.id ?? null} onOpen={() => setAsPage(true)} />
+      </div>
+      {!narrow && only && (
+        <>
+          <Splitter
+            label="Width of the details"
+            direction="vertical"
+            size={width}
+            min={300}
+            max={Math.max(320, window.innerWidth - 720)}
+            onChange={(size) => useUi.getState().set({ detailsWidth: size })}
+          />
+          <TemplateDetails template={only} width={width} />
+        </>
+      )}
+    </div>
+  );
+}
+
+const optionId = (id: string) => `template-${id}`;
+
+/** A list box: arrows choose, Enter clones, Delete deletes. */
+function Rows({
+  templates,
+  selected,
+  onOpen,
+}: {
+  templates: readonly Template[];
+  selected: string | null;
+  onOpen: () => void;
+}) {
+  const list = useRef<HTMLDivElement>(null);
+  const { select } = useTemplateView.getState();
+  const at = templates.findIndex((template) => template.id === selected);
+  const onKeyDown = (event: KeyboardEvent) => {
+    const { open } = useUi.getState();
+    const template = templates[at];
+    const move = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: templates.length - 1 }[event.key];
+    if (move !== undefined) {
+      const next = templates[Math.min(Math.max(move, 0), templates.length - 1)];
+      if (next) {
+        select(next.id);
+        document.getElementById(optionId(next.id))?.scrollIntoView({ block: 'nearest' });
+      }
+    } else if (!template) return;
+    else if (event.key === 'Enter') open({ kind: 'clone', sources: [template.id] });
+    else if (event.key === 'F2') open({ kind: 'template-rename', id: template.id });
+    else if (event.key === 'Delete') open({ kind: 'template-delete', id: template.id });
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <>
+      <div className={cx(css.row, css.head)} aria-hidden="true">
+        <span>Name</span>
+        <span className={css.number}>Disk</span>
+        <span className={css.number}>Memory</span>
+        <span className={css.number}>Linked clones</span>
+        <span className={css.sealed}>Sealed</span>
+      </div>
+      <div
+        ref={list}
+        role="listbox"
+        aria-label="Templates"
+        aria-activedescendant={selected ? optionId(selected) : undefined}
+        tabIndex={0}
+        className={css.list}
+        data-pane="list"
+        onKeyDown={onKeyDown}
+      >
+        {templates.map((template) => (
+          // biome-ignore lint/a11y/useKeyWithClickEvents: the list box takes the keys
+          // biome-ignore lint/a11y/useFocusableInteractive: one tab stop, aria-activedescendant
+          <div
+            key={template.id}
+            id={optionId(template.id)}
+            role="option"
+            aria-selected={template.id === selected}
+            className={cx(css.row, css.template)}
+            data-testid={templateRowTestId(template.name)}
+            onClick={() => select(template.id)}
+            onDoubleClick={onOpen}
+          >
+            <span className={css.name}>
+              <span title={template.name}>{template.name}</span>
+              {template.problem ? (
+                <Dot tone="failed" word="Broken" />
+              ) : (
+                template.tags.slice(0, 2).map((tag) => <Tag key={tag}>{tag}</Tag>)
+              )}
+              {template.description && !template.problem && (
+                <span className={cx(css.description, 'muted')}>{template.description.split('\n')[0]}</span>
+              )}
+            </span>
+            <span className={css.number}>{bytes(sizeOf(template))}</span>
+            <span className={css.number}>{mebibytes(template.memory)}</span>
+            <span className={css.number}>
+              {template.linkedClones.length}
+              <span className="sr-only">
+                {' '}
+                {counted(template.linkedClones.length, 'linked clone').slice(2)}
+              </span>
+            </span>
+            <span className={css.sealed}>{template.sealedAt === null ? '–' : moment(template.sealedAt)}</span>
+          </div>
+        ))}
+      </div>
+    </>
+  );
+}
+
+/** What a template is, and the first step towards one. */
+function NoTemplates() {
+  const any = useGuests((state) => state.all.some((guest) => guest.state !== 'broken'));
+  const { open } = useUi.getState();
+  return (
+    <section
+      className={panes.page}
+      data-testid={testIds.templatesPage}
+      data-pane="list"
+      tabIndex={-1}
+      aria-label="Templates"
+    >
+      <h1 className="sr-only">Templates</h1>
+      <div className={css.empty}>
+        <Empty
+          title="No templates yet"
+          icon={<Stamp size={24} aria-hidden="true" />}
+          action={
+            any ? (
+              <Button look="primary" size="large" onPress={() => open({ kind: 'seal', id: null })}>
+                Make a template…
+              </Button>
+            ) : (
+              <Button look="primary" size="large" onPress={() => open({ kind: 'new-guest' })}>
+                Try a Debian guest first
+              </Button>
+            )
+          }
+        >
+          A template is a guest that was set up once, then sealed: what makes it that one machine (machine-id,
+          host keys, hostname, leases) is emptied, and it never starts again. Clones made from it are each a
+          machine of their own.
+        </Empty>
+      </div>
+    </section>
+  );
+}
