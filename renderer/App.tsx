@@ -10,6 +10,7 @@ import { onWindowKey } from './keys.ts';
 import { type Section, sections } from './sections.tsx';
 import { useCommands } from './stores/commands.ts';
 import { useConnection } from './stores/connection.ts';
+import { fixPermissions } from './stores/keys.ts';
 import { useSettings } from './stores/settings.ts';
 import { useTerminals } from './stores/terminals.ts';
 import { useToasts } from './stores/toasts.ts';
@@ -62,6 +63,46 @@ function registerCommands() {
       label: `Go to ${section.title}`,
       run: () => go(section.id),
     })),
+    {
+      id: 'new-key',
+      label: 'New SSH key…',
+      keywords: 'create ed25519',
+      run: () => open({ kind: 'new-key' }),
+    },
+    {
+      id: 'copy-key',
+      label: 'Copy a key to hosts…',
+      keywords: 'ssh-copy-id authorized_keys',
+      run: () => open({ kind: 'copy-key', key: null, targets: [] }),
+    },
+    {
+      id: 'add-server',
+      label: 'Add a server…',
+      keywords: 'ssh host',
+      run: () => open({ kind: 'server', id: null }),
+    },
+    {
+      id: 'get-access',
+      label: 'Get access to a cloud server…',
+      keywords: 'ssh key wizard',
+      run: () => open({ kind: 'get-access' }),
+    },
+    {
+      id: 'import-servers',
+      label: 'Import servers from ~/.ssh/config…',
+      run: () => open({ kind: 'import-servers' }),
+    },
+    {
+      id: 'ssh-config',
+      label: 'Export an OpenSSH configuration…',
+      keywords: 'include',
+      run: () => open({ kind: 'ssh-config' }),
+    },
+    {
+      id: 'fix-permissions',
+      label: 'Repair permissions of SSH keys',
+      run: () => void fixPermissions(),
+    },
     {
       id: 'dock',
       label: 'Show or collapse the consoles',

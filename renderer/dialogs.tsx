@@ -1,6 +1,7 @@
 import { writeClipboard } from './bridge/clipboard.ts';
 import { CloneDialog } from './features/clone/CloneDialog.tsx';
 import { CreateDialog } from './features/create/CreateDialog.tsx';
+import { ConsentDialog } from './features/guests/ConsentDialog.tsx';
 import {
   DeleteDialog,
   DiscardSavedDialog,
@@ -11,7 +12,20 @@ import {
   ShutdownTimeoutDialog,
 } from './features/guests/GuestDialogs.tsx';
 import { IdentityRestoreDialog, RepairDialog } from './features/identity/RepairDialog.tsx';
+import { CopyKeyDialog } from './features/keys/CopyKeyDialog.tsx';
+import {
+  EmptyKeyTrashDialog,
+  ImportKeyDialog,
+  KeyPassphraseDialog,
+  RemoveKeyDialog,
+} from './features/keys/KeyDialogs.tsx';
+import { NewKeyDialog } from './features/keys/NewKeyDialog.tsx';
 import { Palette } from './features/palette/Palette.tsx';
+import { AccessDialog } from './features/servers/AccessDialog.tsx';
+import { ImportServersDialog } from './features/servers/ImportServersDialog.tsx';
+import { ForgetHostKeyDialog } from './features/servers/ServerDetails.tsx';
+import { ServerDialog } from './features/servers/ServerDialog.tsx';
+import { SshConfigDialog } from './features/servers/SshConfigDialog.tsx';
 import { SettingsDialog } from './features/settings/SettingsDialog.tsx';
 import { SealDialog } from './features/templates/SealDialog.tsx';
 import {
@@ -65,6 +79,30 @@ export function OpenDialog() {
       return <RepairDialog ids={dialog.ids} />;
     case 'identity-restore':
       return <IdentityRestoreDialog id={dialog.id} />;
+    case 'new-key':
+      return <NewKeyDialog />;
+    case 'import-key':
+      return <ImportKeyDialog />;
+    case 'key-passphrase':
+      return <KeyPassphraseDialog id={dialog.id} />;
+    case 'copy-key':
+      return <CopyKeyDialog keyId={dialog.key} targets={dialog.targets} />;
+    case 'remove-key':
+      return <RemoveKeyDialog id={dialog.key} target={dialog.target} />;
+    case 'empty-key-trash':
+      return <EmptyKeyTrashDialog />;
+    case 'server':
+      return <ServerDialog key={dialog.id} id={dialog.id} />;
+    case 'import-servers':
+      return <ImportServersDialog />;
+    case 'get-access':
+      return <AccessDialog />;
+    case 'ssh-config':
+      return <SshConfigDialog />;
+    case 'forget-host-key':
+      return <ForgetHostKeyDialog id={dialog.id} />;
+    case 'consent':
+      return <ConsentDialog id={dialog.id} />;
     case 'error':
       return (
         <Dialog

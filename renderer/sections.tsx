@@ -1,4 +1,4 @@
-import { Cpu, Fingerprint, Monitor, SquareTerminal, Stamp } from 'lucide-react';
+import { Cpu, Fingerprint, KeyRound, Monitor, Server, SquareTerminal, Stamp } from 'lucide-react';
 import type { ComponentType } from 'react';
 import { detailTabs } from './detail-tabs.ts';
 import { ConsolesPage } from './features/consoles/ConsolesPage.tsx';
@@ -6,10 +6,14 @@ import { FirstRun } from './features/first-run/FirstRun.tsx';
 import { GuestsPage } from './features/guests/GuestsPage.tsx';
 import { HostPage } from './features/host/HostPage.tsx';
 import { IdentityPage } from './features/identity/IdentityPage.tsx';
+import { KeysPage } from './features/keys/KeysPage.tsx';
+import { ServersPage } from './features/servers/ServersPage.tsx';
 import { TemplatesPage } from './features/templates/TemplatesPage.tsx';
 import { useGuests } from './stores/guests.ts';
 import { useHost } from './stores/host.ts';
 import { problemGroups, useIdentity } from './stores/identity.ts';
+import { allProblems, useKeys } from './stores/keys.ts';
+import { useServers } from './stores/servers.ts';
 import { useTemplates } from './stores/templates.ts';
 import { useTerminals } from './stores/terminals.ts';
 
@@ -61,6 +65,24 @@ export const sections: readonly Section[] = [
       const bad = useIdentity((state) => problemGroups(state.report).length);
       return bad === 0 ? null : { text: `!${bad}`, bad: true };
     },
+  },
+  {
+    id: 'keys',
+    title: 'Keys',
+    icon: KeyRound,
+    component: KeysPage,
+    useCount: () => {
+      const list = useKeys((state) => state.list);
+      const bad = allProblems(list).filter((problem) => problem.severity === 'refused').length;
+      return bad > 0 ? { text: `!${bad}`, bad: true } : number(list?.keys.length ?? 0);
+    },
+  },
+  {
+    id: 'servers',
+    title: 'Servers',
+    icon: Server,
+    component: ServersPage,
+    useCount: () => number(useServers((state) => state.all.length)),
   },
   {
     id: 'host',

@@ -1,10 +1,12 @@
 import { GuesthouseError } from '../../shared/errors.ts';
 import type { Guest } from '../../shared/model/guest.ts';
 import { call, shell } from '../bridge/call.ts';
+import { writeClipboard } from '../bridge/clipboard.ts';
+import { startGuest } from './consent.ts';
 import { allows, type GuestActionId } from './guest-actions.ts';
 import { operationEnd } from './operations.ts';
-import { openConsoles } from './terminals.ts';
-import { tellError } from './toasts.ts';
+import { openConsoles, openSshConsoles } from './terminals.ts';
+import { tell, tellError } from './toasts.ts';
 import { useUi } from './ui.ts';
 
 /** Does an action to those of the guests that allow it. Failures are told; nothing is thrown. */
@@ -41,12 +43,28 @@ export function runGuestAction(action: GuestActionId, guests: readonly Guest[]):
       for (const id of ids) void shutDown(id);
       break;
     case 'start':
+      for (const id of ids) void startGuest(id);
+      break;
+    case 'ssh':
+      openSshConsoles(ids).catch(tellError);
+      break;
+    case 'copy-ssh':
+      copySshCommand(first.id).catch(tellError);
+      break;
+    case 'copy-key':
+      open({ kind: 'copy-key', key: null, targets: ids });
+      break;
     case 'reboot':
     case 'save':
     case 'pause':
     case 'resume':
       for (const id of ids) call(`guests.${action}`, { id }).catch(tellError);
   }
+}
+
+async function copySshCommand(target: string): Promise<void> {
+  await writeClipboard((await call('ssh.command', { target })).line);
+  tell('The SSH command is on the clipboard');
 }
 
 /** Asks the system inside to shut down. When it does not in time, offers to force it, unless it is down by then. */

@@ -47,7 +47,9 @@ export function useKey(id: string | null): Key | undefined {
 export function allProblems(list: KeyList | null): readonly PermissionProblem[] {
   if (!list) return [];
   const all = [...list.problems, ...list.keys.flatMap((key) => key.problems)];
-  return all.filter((one, index) => all.findIndex((other) => other.path === one.path && other.kind === one.kind) === index);
+  return all.filter(
+    (one, index) => all.findIndex((other) => other.path === one.path && other.kind === one.kind) === index,
+  );
 }
 
 interface CopiesState {
@@ -82,7 +84,8 @@ export async function fixPermissions(paths?: readonly string[]): Promise<void> {
 
 /** The choices for "which key": those that can be offered to a host, Ed25519 and usable ones first. */
 export function offerableKeys(list: KeyList | null): readonly Key[] {
-  const rank = (key: Key) => (key.type === 'ED25519' ? 0 : 1) + (key.problems.some((p) => p.severity === 'refused') ? 2 : 0);
+  const rank = (key: Key) =>
+    (key.type === 'ED25519' ? 0 : 1) + (key.problems.some((p) => p.severity === 'refused') ? 2 : 0);
   return (list?.keys ?? [])
     .filter((key) => key.publicPath !== null || key.fingerprint !== null)
     .sort((a, b) => rank(a) - rank(b));

@@ -3,7 +3,7 @@ import { call } from '../bridge/call.ts';
 import { tellError, useToasts } from './toasts.ts';
 
 /** Operations whose end shows by itself (a state in the list, a console that opens): no toast when they go well. */
-const quiet = /^guest\./;
+const quiet = /^(guest\.|key\.(create|copy)$|server\.|ssh\.prepare)/;
 
 /** A shut-down that ran out of time is answered by the dialog that offers to force it. */
 export const isShutdownTimeout = (operation: Operation) =>
@@ -16,7 +16,9 @@ export function announceOutcome(before: Operation | undefined, after: Operation)
   const add = useToasts.getState().add;
   if (after.status === 'cancelled') add({ tone: 'plain', text: `${after.title}: cancelled` });
   else if (after.status === 'failed' && after.error) {
-    if (!isShutdownTimeout(after)) add({ tone: 'bad', text: after.error.message, error: after.error });
+    // Those two are answered by a dialog.
+    if (!isShutdownTimeout(after) && after.error.code !== 'needs-consent')
+      add({ tone: 'bad', text: after.error.message, error: after.error });
   } else if (after.status === 'done' && (after.undoable || !quiet.test(after.kind)))
     add({
       tone: 'good',

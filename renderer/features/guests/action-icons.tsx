@@ -1,7 +1,9 @@
 import {
   CirclePause,
+  ClipboardCopy,
   Copy,
   FolderOpen,
+  KeyRound,
   Pencil,
   Play,
   Power,
@@ -12,6 +14,7 @@ import {
   SquareTerminal,
   Stamp,
   Tags,
+  Terminal,
   Trash2,
 } from 'lucide-react';
 import type { ReactElement } from 'react';
@@ -23,6 +26,9 @@ import { actionTestId } from '../../ui/testids.ts';
 
 export const actionIcons: Readonly<Record<GuestActionId, ReactElement>> = {
   start: <Play size={16} aria-hidden="true" />,
+  ssh: <Terminal size={16} aria-hidden="true" />,
+  'copy-ssh': <ClipboardCopy size={16} aria-hidden="true" />,
+  'copy-key': <KeyRound size={16} aria-hidden="true" />,
   console: <SquareTerminal size={16} aria-hidden="true" />,
   shutdown: <Power size={16} aria-hidden="true" />,
   pause: <CirclePause size={16} aria-hidden="true" />,

@@ -25,7 +25,8 @@ export function passphraseBits(text: string): number {
     const step = i === 0 ? null : rest.charCodeAt(i) - rest.charCodeAt(i - 1);
     const runsOn = step !== null && Math.abs(step) <= 1;
     const pair = rest.slice(i, i + 3);
-    bits += rest[i] === ' ' && text[i] !== ' ' ? 0 : runsOn || (pair.length === 3 && seen.has(pair)) ? 0.5 : each;
+    bits +=
+      rest[i] === ' ' && text[i] !== ' ' ? 0 : runsOn || (pair.length === 3 && seen.has(pair)) ? 0.5 : each;
     seen.add(pair);
   }
   return Math.round(bits);
@@ -63,8 +64,11 @@ export function strengthOf(text: string): Strength {
   const bits = passphraseBits(text);
   if (text === '')
     return { word: 'None', level: 0, meaning: 'Whoever gets the file can use the key at once.' };
-  if (bits < 30) return { word: 'Weak', level: 1, meaning: 'Guessed within days by someone who has the file.' };
-  if (bits < 45) return { word: 'Fair', level: 2, meaning: 'Holds off a casual thief, not a determined one.' };
-  if (bits < 65) return { word: 'Good', level: 3, meaning: 'Guessing it takes more than it is mostly worth.' };
+  if (bits < 30)
+    return { word: 'Weak', level: 1, meaning: 'Guessed within days by someone who has the file.' };
+  if (bits < 45)
+    return { word: 'Fair', level: 2, meaning: 'Holds off a casual thief, not a determined one.' };
+  if (bits < 65)
+    return { word: 'Good', level: 3, meaning: 'Guessing it takes more than it is mostly worth.' };
   return { word: 'Strong', level: 4, meaning: 'Out of reach of guessing.' };
 }

@@ -6,6 +6,9 @@ import { type PaletteCommand, useCommands } from '../../stores/commands.ts';
 import { actionsFor, guestActionLabels } from '../../stores/guest-actions.ts';
 import { runGuestAction } from '../../stores/guest-run.ts';
 import { useGuests } from '../../stores/guests.ts';
+import { serverAddress, useServers } from '../../stores/servers.ts';
+import { openSshConsoles } from '../../stores/terminals.ts';
+import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import overlays from '../../ui/overlays.module.css';
 import { Kbd } from '../../ui/parts.tsx';
@@ -20,6 +23,7 @@ export function Palette() {
   const [text, setText] = useState('');
   const commands = useCommands((state) => state.commands);
   const guests = useGuests((state) => state.all);
+  const servers = useServers((state) => state.all);
   const selection = useUi((state) => state.selection);
   const close = () => useUi.getState().close();
 
@@ -47,6 +51,13 @@ export function Palette() {
         useUi.getState().select([guest.id], guest.id);
       },
     }));
+    const toServers: PaletteCommand[] = servers.map((server) => ({
+      id: `ssh ${server.id}`,
+      label: server.name,
+      keywords: 'ssh console server',
+      note: `SSH to ${serverAddress(server)}`,
+      run: () => void openSshConsoles([server.id]).catch(tellError),
+    }));
     // Once something is typed, actions on any guest: "stop web-02" needs no selection first.
     const onOthers: PaletteCommand[] =
       words.length < 2
@@ -65,6 +76,7 @@ export function Palette() {
       { title: 'Selected', items: forSelected },
       { title: 'Commands', items: commands },
       { title: 'Guests', items: toGuests },
+      { title: 'Servers', items: toServers },
       { title: 'Actions', items: onOthers },
     ]
       .map((group) => ({
@@ -72,7 +84,7 @@ export function Palette() {
         items: group.items.filter((item) => fits(`${item.label} ${item.keywords ?? ''}`)).slice(0, mostShown),
       }))
       .filter((group) => group.items.length > 0);
-  }, [text, commands, guests, selection]);
+  }, [text, commands, guests, servers, selection]);
 
   return (
     <ModalOverlay className={overlays.veil} isOpen isDismissable onOpenChange={(open) => !open && close()}>

@@ -138,8 +138,8 @@ function HostKey({ prompt }: { prompt: Prompt }) {
   return (
     <>
       <p>
-        This is the first connection, so Guesthouse does not know the host’s key yet. It showed this one
-        ({hostKey.type}):
+        This is the first connection, so Guesthouse does not know the host’s key yet. It showed this one (
+        {hostKey.type}):
       </p>
       <div className={css.fingerprint}>
         <CopyText text={hostKey.fingerprint} label="fingerprint" write={writeClipboard} wrap />

@@ -1,0 +1,8 @@
+import { shell } from './call.ts';
+
+/** Absolute path of a file the person dropped or chose; null for one that is not on disk. */
+export const pathForFile = (file: File): string | null => window.guesthouse.pathForFile(file) || null;
+
+/** Asks where to and writes it there; null when the person gave up. */
+export const saveText = (name: string, text: string): Promise<{ path: string } | null> =>
+  shell('shell.saveText', { name, text });
