@@ -17,7 +17,11 @@ export const useHost = create<{
     if (get().loading) return;
     set({ loading: true, error: null });
     try {
-      set({ report: await call('host.report', { refresh }), loading: false });
+      // What is known at once first; the trial of KVM takes seconds.
+      if (!get().report) set({ report: await call('host.report', { wait: false }) });
+      if (refresh || get().report?.accelerator.kvm === 'trying')
+        set({ report: await call('host.report', { refresh }) });
+      set({ loading: false });
     } catch (error) {
       set({ error: toWire(error), loading: false });
     }

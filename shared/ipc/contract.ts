@@ -17,7 +17,13 @@ const nothing = z.undefined();
 /** The one map of calls: name, input schema, output type. Channel names stand in channels.ts. */
 export const contract = {
   'core.snapshot': call(nothing).returns<Snapshot>(),
-  'host.report': call(z.object({ refresh: z.boolean().default(false) })).returns<HostReport>(),
+  'host.report': call(
+    z.object({
+      refresh: z.boolean().default(false),
+      /** False: answer at once, also while KVM is still being tried (`accelerator.kvm` is then `trying`). */
+      wait: z.boolean().default(true),
+    }),
+  ).returns<HostReport>(),
   'operations.cancel': call(z.object({ id: z.string() })).returns<void>(),
   'operations.undo': call(z.object({ id: z.string() })).returns<void>(),
   'settings.set': call(settingsSchema.partial()).returns<void>(),

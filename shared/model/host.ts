@@ -27,7 +27,8 @@ export interface ProgramStatus {
 export interface AcceleratorReport {
   /** What guests will run under. */
   readonly chosen: 'kvm' | 'tcg';
-  readonly kvm: 'works' | 'absent' | 'no-permission' | 'unusable';
+  /** `trying`: the trial is under way; ask again with `wait`. */
+  readonly kvm: 'works' | 'absent' | 'no-permission' | 'unusable' | 'trying';
   /** One sentence. */
   readonly why: string;
   /** Milliseconds since the epoch of the trial. */

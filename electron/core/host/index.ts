@@ -4,7 +4,7 @@ import { type HostDeps, hostReport } from './report.ts';
 /** The Host page's call. */
 export function createHost(deps: HostDeps) {
   const handlers: Handlers<'host.report'> = {
-    'host.report': ({ refresh }) => hostReport(deps, refresh),
+    'host.report': ({ refresh, wait }) => hostReport(deps, refresh, wait),
   };
   return { handlers };
 }

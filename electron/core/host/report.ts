@@ -1,6 +1,6 @@
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
-import type { HostReport } from '../../../shared/model/host.ts';
+import type { AcceleratorReport, HostReport } from '../../../shared/model/host.ts';
 import { readTextIfAny } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
 import type { Accelerators } from '../qemu/accelerators.ts';
@@ -20,14 +20,33 @@ export interface HostDeps {
   readonly accelerators: Accelerators;
 }
 
-/** What this computer can do for guests. @param refresh tries the accelerator anew */
-export async function hostReport(deps: HostDeps, refresh: boolean): Promise<HostReport> {
+/** Milliseconds a report that shall not wait gives a trial whose outcome is mostly known already. */
+const shortly = 200;
+
+const trying: AcceleratorReport = {
+  chosen: 'tcg',
+  kvm: 'trying',
+  why: 'KVM is being tried with a real 64-bit guest…',
+  triedAt: 0,
+};
+
+/**
+ * What this computer can do for guests.
+ * @param refresh tries the accelerator anew
+ * @param wait false answers at once, also while the accelerator is being tried
+ */
+export async function hostReport(deps: HostDeps, refresh: boolean, wait = true): Promise<HostReport> {
   const [cpuText, memoryText, room, programs, accelerator] = await Promise.all([
     readTextIfAny('/proc/cpuinfo'),
     readTextIfAny('/proc/meminfo'),
     fs.statfs(deps.paths.data),
     findPrograms(),
-    deps.accelerators.report(refresh),
+    wait
+      ? deps.accelerators.report(refresh)
+      : Promise.race([
+          deps.accelerators.report(refresh),
+          new Promise<AcceleratorReport>((resolve) => setTimeout(resolve, shortly, trying)),
+        ]),
   ]);
   const { hypervisor, ...cpu } = parseCpuInfo(cpuText ?? '');
   const kib = (name: string) =>

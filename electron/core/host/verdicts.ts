@@ -47,6 +47,8 @@ export function processorVerdict(cpu: ReturnType<typeof parseCpuInfo>): Verdict 
 export function kvmVerdict(report: AcceleratorReport, user: string): Verdict {
   const base = { id: 'kvm', title: 'KVM', summary: report.why };
   switch (report.kvm) {
+    case 'trying':
+      return { ...base, status: 'unknown', todo: null, command: null };
     case 'works':
       return { ...base, status: 'ok', todo: null, command: null };
     case 'no-permission':

@@ -80,7 +80,11 @@ function Facts({ report }: { report: HostReport }) {
         {cpu.model || cpu.vendor}, {counted(cpu.threads, 'thread')}
       </Fact>
       <Fact name="Guests run under">
-        {accelerator.chosen === 'kvm' ? 'KVM' : 'TCG, emulation in software'}
+        {accelerator.kvm === 'trying'
+          ? 'KVM is being tried…'
+          : accelerator.chosen === 'kvm'
+            ? 'KVM'
+            : 'TCG, emulation in software'}
         {qemu.version && `, QEMU ${qemu.version}`}
       </Fact>
       <Fact name="Memory" used={1 - memory.available / memory.total} label="Memory in use">
