@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright';
 import type { Bridge } from '../../shared/ipc/contract.ts';
@@ -72,4 +73,16 @@ function domain(name: string, uuid: string, disk: string): string {
   </devices>
 </domain>
 `;
+}
+
+/**
+ * Lets a temporary home use the starter images that tests share, so that one is built once:
+ * `$GUESTHOUSE_TEST_CACHE/starters`, or a folder of this user's in /tmp. As the core's own tests do.
+ */
+export function shareStarters(paths: Home): void {
+  const cache = process.env.GUESTHOUSE_TEST_CACHE ?? join(tmpdir(), `guesthouse-test-${userInfo().uid}`);
+  const starters = join(cache, 'starters');
+  mkdirSync(starters, { recursive: true, mode: 0o700 });
+  mkdirSync(join(paths.cache, 'guesthouse'), { recursive: true, mode: 0o700 });
+  symlinkSync(starters, join(paths.cache, 'guesthouse/starters'));
 }

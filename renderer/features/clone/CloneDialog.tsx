@@ -88,8 +88,7 @@ function Wizard({ wished }: { wished: readonly string[] }) {
   const problems = source ? checkForm(form, source) : {};
   const put = (patch: Partial<CloneForm>) => setForm((old) => ({ ...old, ...patch }));
   const fine =
-    source !== undefined &&
-    source.ready &&
+    source?.ready === true &&
     named.problem === null &&
     (page === 'names' || Object.keys(problems).length === 0);
 

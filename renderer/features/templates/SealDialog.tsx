@@ -137,7 +137,7 @@ function Wizard({
       return (
         <Dialog
           title={`Make a template of ${guest.name}`}
-          width={620}
+          width={720}
           onClose={close}
           testId={testIds.sealDialog}
           onSubmit={() => {
@@ -147,7 +147,9 @@ function Wizard({
             <>
               <span className={panes.stepLine}>Step 1 of 2: What is sealed</span>
               <Button onPress={close}>Cancel</Button>
+              {/* Keys: a button that takes another's place would take its click, too. */}
               <Button
+                key="preview"
                 look="primary"
                 type="submit"
                 isDisabled={!fine || stage.at === 'planning'}
@@ -174,8 +176,10 @@ function Wizard({
             <>
               <span className={panes.stepLine}>Step 2 of 2: Preview</span>
               <Button onPress={close}>Cancel</Button>
-              <Button onPress={() => setStage({ at: 'choices' })}>Back</Button>
-              <Button look="primary" type="submit" autoFocus data-testid={testIds.sealSubmit}>
+              <Button key="back" onPress={() => setStage({ at: 'choices' })}>
+                Back
+              </Button>
+              <Button key="seal" look="primary" type="submit" autoFocus data-testid={testIds.sealSubmit}>
                 {form.keep ? 'Make the template' : 'Seal it'}
               </Button>
             </>
