@@ -1,7 +1,8 @@
 import { SquareTerminal } from 'lucide-react';
 import { call } from '../../bridge/call.ts';
 import { useGuests } from '../../stores/guests.ts';
-import { openConsoles, useTerminals } from '../../stores/terminals.ts';
+import { serverAddress, useServers } from '../../stores/servers.ts';
+import { openConsoles, openSshConsoles, useTerminals } from '../../stores/terminals.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -19,7 +20,10 @@ export function ConsolesPage() {
   const without = guests.filter(
     (guest) => guest.pid !== null && !terminals.some((terminal) => terminal.subject === guest.id),
   );
-  if (terminals.length === 0 && without.length === 0)
+  const servers = useServers((state) => state.all).filter(
+    (server) => !terminals.some((terminal) => terminal.subject === server.id),
+  );
+  if (terminals.length === 0 && without.length === 0 && servers.length === 0)
     return (
       <div className={css.page} data-testid={testIds.consolesPage}>
         <Empty title="No consoles" icon={<SquareTerminal size={24} aria-hidden="true" />}>
@@ -61,6 +65,17 @@ export function ConsolesPage() {
               <small>Running, no console open</small>
             </div>
             <Button size="small" onPress={() => void openConsoles([guest.id]).catch(tellError)}>
+              Open console
+            </Button>
+          </li>
+        ))}
+        {servers.map((server) => (
+          <li key={server.id} className={css.item}>
+            <div>
+              <div>{server.name}</div>
+              <small>Server {serverAddress(server)}, no console open</small>
+            </div>
+            <Button size="small" onPress={() => void openSshConsoles([server.id]).catch(tellError)}>
               Open console
             </Button>
           </li>

@@ -1,18 +1,22 @@
-import { ChevronDown, ChevronUp, SquareTerminal, X } from 'lucide-react';
+import { Bell, SquareTerminal, Terminal as TerminalIcon, X } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useState } from 'react';
 import type { Guest } from '../../../shared/model/guest.ts';
 import type { Terminal } from '../../../shared/model/terminal.ts';
 import { call } from '../../bridge/call.ts';
+import { activeTab, closeConsole, focusBeside, moveLine, useDock } from '../../stores/dock.ts';
+import { type DockTab, type Line, layOut, terminalsOf } from '../../stores/dock-layout.ts';
 import { allows } from '../../stores/guest-actions.ts';
 import { runGuestAction } from '../../stores/guest-run.ts';
 import { useGuests } from '../../stores/guests.ts';
 import { useTerminals } from '../../stores/terminals.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
-import { Button, IconButton } from '../../ui/Button.tsx';
+import { Button } from '../../ui/Button.tsx';
+import { cx } from '../../ui/cx.ts';
 import { Splitter } from '../../ui/Splitter.tsx';
 import { dockTabTestId, testIds } from '../../ui/testids.ts';
 import css from './consoles.module.css';
+import { DockTools, saveScrollback, splitSame, toggleTypeToAll } from './DockTools.tsx';
 import { TerminalView } from './TerminalView.tsx';
 
 const least = 120;
@@ -20,20 +24,25 @@ const least = 120;
 /** Consoles in tabs below everything else; it stays while one moves about. Absent while there is no console. */
 export function Dock() {
   const terminals = useTerminals((state) => state.all);
+  const byId = useTerminals((state) => state.byId);
+  const tabs = useDock((state) => state.tabs);
   const { activeTerminal, dockOpen, dockHeight, set } = useUi();
   const [focus, setFocus] = useState(0);
-  const active = terminals.find((terminal) => terminal.id === activeTerminal) ?? terminals.at(-1);
+  const [panels, size] = useSize();
+  const tab = activeTab(tabs, activeTerminal);
+  const active = tab && byId[tab.last];
   // What was opened on purpose takes the focus; a console that is there after a reload does not.
   useEffect(() => {
     if (activeTerminal !== null && dockOpen) setFocus((count) => count + 1);
   }, [activeTerminal, dockOpen]);
-  if (!active) return null;
+  if (!tab || !active) return null;
 
-  const close = (terminal: Terminal) => {
-    const index = terminals.indexOf(terminal);
-    const next = terminals[index + 1] ?? terminals[index - 1];
-    if (terminal === active) set({ activeTerminal: next?.id ?? null });
-    void call('terminals.close', { id: terminal.id }).catch(tellError);
+  const layout = layOut(tab.root);
+  const closeTab = (closed: DockTab) => {
+    const index = tabs.indexOf(closed);
+    const next = tabs[index + 1] ?? tabs[index - 1];
+    if (closed === tab) set({ activeTerminal: next?.last ?? null });
+    for (const id of terminalsOf(closed.root)) closeConsole(id);
   };
   const onTabKey = (event: KeyboardEvent, index: number) => {
     const to =
@@ -44,16 +53,28 @@ export function Dock() {
           : event.key === 'Home'
             ? 0
             : event.key === 'End'
-              ? terminals.length - 1
+              ? tabs.length - 1
               : null;
+    if (event.ctrlKey) return;
     if (event.key === 'Delete') {
-      const terminal = terminals[index];
-      if (terminal) close(terminal);
+      const one = tabs[index];
+      if (one) closeTab(one);
     } else if (to !== null) {
-      const terminal = terminals[(to + terminals.length) % terminals.length];
-      if (terminal) document.getElementById(`tab-${terminal.id}`)?.focus();
+      const one = tabs[(to + tabs.length) % tabs.length];
+      if (one) document.getElementById(`tab-${one.id}`)?.focus();
     } else return;
     event.preventDefault();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (!event.ctrlKey || !event.shiftKey || event.altKey || event.defaultPrevented) return;
+    const key = event.key.toUpperCase();
+    if (arrows[event.key] && 'split' in tab.root) focusBeside(arrows[event.key]!);
+    else if (key === 'E' || key === 'O') splitSame(active, key === 'E' ? 'row' : 'column');
+    else if (key === 'A') toggleTypeToAll(tab);
+    else if (key === 'S') void saveScrollback(active).catch(tellError);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
   };
   const top = Math.max(least, window.innerHeight - 260);
 
@@ -64,6 +85,7 @@ export function Dock() {
       aria-label="Consoles"
       data-testid={testIds.dock}
       data-pane="dock"
+      onKeyDown={onKeyDown}
     >
       {dockOpen && (
         <Splitter
@@ -77,68 +99,186 @@ export function Dock() {
       )}
       <div className={css.bar}>
         <div role="tablist" aria-label="Consoles" className={css.tabs}>
-          {terminals.map((terminal, index) => (
-            <button
-              key={terminal.id}
-              id={`tab-${terminal.id}`}
-              type="button"
-              role="tab"
-              aria-selected={terminal === active}
-              aria-controls={dockOpen ? `panel-${terminal.id}` : undefined}
-              aria-keyshortcuts="Delete"
-              tabIndex={terminal === active ? 0 : -1}
-              title={terminal.reason ? `${terminal.title}: ${terminal.reason}` : terminal.title}
-              className={css.tab}
-              data-testid={dockTabTestId(terminal.title)}
-              onClick={() => {
-                set({ activeTerminal: terminal.id, dockOpen: true });
+          {tabs.map((one, index) => (
+            <TabButton
+              key={one.id}
+              tab={one}
+              selected={one === tab}
+              open={dockOpen}
+              onSelect={() => {
+                set({ activeTerminal: one.last, dockOpen: true });
                 setFocus((count) => count + 1);
               }}
-              onAuxClick={(event) => event.button === 1 && close(terminal)}
+              onClose={() => closeTab(one)}
               onKeyDown={(event) => onTabKey(event, index)}
-            >
-              <SquareTerminal size={14} aria-hidden="true" />
-              <span>
-                {terminal.title}
-                {terminal.status !== 'open' && ` (${terminal.status === 'waiting' ? 'waiting' : 'ended'})`}
-              </span>
-              {/* For the mouse; with the keyboard Delete closes. */}
-              <span
-                className={css.close}
-                aria-hidden="true"
-                onClick={(event) => {
-                  event.stopPropagation();
-                  close(terminal);
-                }}
-              >
-                <X size={14} />
-              </span>
-            </button>
+            />
           ))}
         </div>
-        <div className={css.tools}>
-          <IconButton
-            size="small"
-            icon={dockOpen ? <ChevronDown size={16} /> : <ChevronUp size={16} />}
-            label={dockOpen ? 'Collapse the consoles (Ctrl+J)' : 'Show the consoles (Ctrl+J)'}
-            onPress={() => set({ dockOpen: !dockOpen })}
-          />
-        </div>
+        <DockTools tab={tab} active={active} />
       </div>
-      <div className={css.panels} hidden={!dockOpen}>
+      <div
+        ref={panels}
+        className={css.panels}
+        hidden={!dockOpen}
+        role="tabpanel"
+        id="dock-panel"
+        aria-labelledby={`tab-${tab.id}`}
+      >
         {terminals.map((terminal) => (
           <TerminalView
             key={terminal.id}
             terminal={terminal}
-            active={terminal === active && dockOpen}
+            rect={dockOpen ? (layout.panes.get(terminal.id) ?? null) : null}
+            front={terminal === active}
+            framed={layout.panes.size > 1}
             focus={focus}
           />
         ))}
+        {dockOpen &&
+          layout.lines.map((line) => <SplitLine key={line.path} tab={tab.id} line={line} size={size} />)}
       </div>
       {dockOpen && <Status terminal={active} />}
     </section>
   );
 }
+
+const arrows: Readonly<Record<string, 'left' | 'right' | 'up' | 'down'>> = {
+  ArrowLeft: 'left',
+  ArrowRight: 'right',
+  ArrowUp: 'up',
+  ArrowDown: 'down',
+};
+
+/** The width and height of an element, in pixels. */
+function useSize() {
+  const [element, setElement] = useState<HTMLDivElement | null>(null);
+  const [size, setSize] = useState({ width: 0, height: 0 });
+  useEffect(() => {
+    if (!element) return;
+    const observer = new ResizeObserver(() =>
+      setSize({ width: element.clientWidth, height: element.clientHeight }),
+    );
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [element]);
+  return [setElement, size] as const;
+}
+
+function SplitLine({
+  tab,
+  line,
+  size,
+}: {
+  tab: string;
+  line: Line;
+  size: { width: number; height: number };
+}) {
+  const { rect, ratio, split, path } = line;
+  const row = split === 'row';
+  const total = Math.max(1, Math.round(row ? rect.width * size.width : rect.height * size.height));
+  const percent = (part: number) => `${part * 100}%`;
+  return (
+    <div
+      className={css.splitLine}
+      style={
+        row
+          ? {
+              left: percent(rect.left + rect.width * ratio),
+              top: percent(rect.top),
+              height: percent(rect.height),
+            }
+          : {
+              left: percent(rect.left),
+              top: percent(rect.top + rect.height * ratio),
+              width: percent(rect.width),
+              flexDirection: 'column',
+            }
+      }
+    >
+      <Splitter
+        label={row ? 'Width of the consoles' : 'Height of the consoles beside'}
+        direction={row ? 'vertical' : 'horizontal'}
+        size={Math.round(total * (1 - ratio))}
+        min={Math.round(total * 0.1)}
+        max={Math.round(total * 0.9)}
+        onChange={(pixels) => moveLine(tab, path, 1 - pixels / total)}
+      />
+    </div>
+  );
+}
+
+function TabButton({
+  tab,
+  selected,
+  open,
+  onSelect,
+  onClose,
+  onKeyDown,
+}: {
+  tab: DockTab;
+  selected: boolean;
+  open: boolean;
+  onSelect: () => void;
+  onClose: () => void;
+  onKeyDown: (event: KeyboardEvent) => void;
+}) {
+  const byId = useTerminals((state) => state.byId);
+  const ids = terminalsOf(tab.root);
+  const inside = ids.flatMap((id) => byId[id] ?? []);
+  const rings = useDock((state) => ids.some((id) => state.bells.has(id)));
+  const typed = useDock((state) => ids.some((id) => state.group.has(id)));
+  const first = inside[0];
+  if (!first) return null;
+  const only = inside.length === 1 ? first : null;
+  const title = inside.map((terminal) => terminal.title).join(' + ');
+  return (
+    <button
+      id={`tab-${tab.id}`}
+      type="button"
+      role="tab"
+      aria-selected={selected}
+      aria-controls={open ? 'dock-panel' : undefined}
+      aria-keyshortcuts="Delete"
+      tabIndex={selected ? 0 : -1}
+      title={only?.reason ? `${title}: ${only.reason}` : title}
+      className={cx(css.tab, typed && css.typedTab)}
+      data-testid={dockTabTestId(only?.kind === 'ssh' ? `${title} ssh` : title)}
+      onClick={onSelect}
+      onAuxClick={(event) => event.button === 1 && onClose()}
+      onKeyDown={onKeyDown}
+    >
+      {rings ? (
+        <Bell size={14} role="img" aria-label="It rang" className={css.bell} />
+      ) : only?.kind === 'ssh' ? (
+        <TerminalIcon size={14} aria-hidden="true" />
+      ) : (
+        <SquareTerminal size={14} aria-hidden="true" />
+      )}
+      <span>
+        {title}
+        {only?.kind === 'ssh' && <small> ssh</small>}
+        {only && only.status !== 'open' && ` (${only.status === 'waiting' ? waitingWord(only) : 'ended'})`}
+      </span>
+      {/* For the mouse; with the keyboard Delete closes. */}
+      <span
+        className={css.close}
+        aria-hidden="true"
+        onClick={(event) => {
+          event.stopPropagation();
+          onClose();
+        }}
+      >
+        <X size={14} />
+      </span>
+    </button>
+  );
+}
+
+/** "waiting, 4 s": what waits with a count shows it in the tab. */
+const waitingWord = ({ reason }: Terminal) => {
+  const seconds = /(\d+ s)$/.exec(reason ?? '')?.[1];
+  return seconds ? `waiting, ${seconds}` : 'waiting';
+};
 
 /** What the console waits for or why it ended, and the next step. */
 function Status({ terminal }: { terminal: Terminal }) {
@@ -148,6 +288,25 @@ function Status({ terminal }: { terminal: Terminal }) {
   return (
     <div className={css.status} role="status" data-testid={testIds.dockStatus}>
       <span title={line}>{line}</span>
+      {terminal.kind === 'ssh' && terminal.status === 'ended' && terminal.subject && (
+        <>
+          {/key.*changed|changed.*key/i.test(terminal.reason ?? '') && (
+            <Button
+              size="small"
+              onPress={() => useUi.getState().open({ kind: 'forget-host-key', id: terminal.subject! })}
+            >
+              Forget the old key…
+            </Button>
+          )}
+          <Button
+            size="small"
+            look="primary"
+            onPress={() => void call('terminals.again', { id: terminal.id }).catch(tellError)}
+          >
+            Connect again
+          </Button>
+        </>
+      )}
       {guest && allows(guest.state, 'start') && (
         <Button size="small" onPress={() => runGuestAction('start', [guest])}>
           {guest.state === 'saved' ? 'Resume' : 'Start'}

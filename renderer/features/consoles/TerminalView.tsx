@@ -1,5 +1,5 @@
 import '@xterm/xterm/css/xterm.css';
-import { ChevronDown, ChevronUp, X } from 'lucide-react';
+import { ChevronDown, ChevronUp, Keyboard, SquareArrowOutUpRight, X } from 'lucide-react';
 import { type ClipboardEvent, useEffect, useRef, useState } from 'react';
 import { isCancelled } from '../../../shared/errors.ts';
 import type { Terminal, TerminalToView } from '../../../shared/model/terminal.ts';
@@ -7,34 +7,60 @@ import { shell } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { openPort } from '../../bridge/port.ts';
 import { useConnection } from '../../stores/connection.ts';
+import { activeTab, closeConsole, ownTab, ring, useDock } from '../../stores/dock.ts';
+import type { Rect } from '../../stores/dock-layout.ts';
 import { useSettings } from '../../stores/settings.ts';
 import { useTerminals } from '../../stores/terminals.ts';
 import { tellError } from '../../stores/toasts.ts';
+import { useUi } from '../../stores/ui.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
+import { cx } from '../../ui/cx.ts';
 import { Confirm, Dialog } from '../../ui/Dialog.tsx';
 import { counted } from '../../ui/format.ts';
 import { testIds } from '../../ui/testids.ts';
 import css from './consoles.module.css';
+import { joinScreens } from './screens.ts';
 import { TerminalLink } from './terminal-link.ts';
+import { joinTyping, typeInto } from './typing.ts';
+import { UploadDialog, useDrop } from './upload.tsx';
 import { drawWithGpu, makeXterm, themeFromTokens, type Xterm } from './xterm-setup.ts';
 
 /** Keys that are the window's even while a console has the focus. */
 export function isWindowKey(event: KeyboardEvent): boolean {
   if (event.key === 'F6') return true;
-  if (event.ctrlKey && event.shiftKey) return ['C', 'V', 'F', 'P', 'J'].includes(event.key.toUpperCase());
+  if (event.ctrlKey && event.shiftKey) {
+    if (event.key.startsWith('Arrow')) {
+      const tab = activeTab(useDock.getState().tabs, useUi.getState().activeTerminal);
+      return tab !== undefined && 'split' in tab.root;
+    }
+    return ['C', 'V', 'F', 'P', 'J', 'E', 'O', 'A', 'S'].includes(event.key.toUpperCase());
+  }
   return event.ctrlKey && !event.altKey && ['=', '+', '-', '0'].includes(event.key);
 }
+
+const statusWord = ({ status, reason }: Terminal) => reason ?? (status === 'waiting' ? 'Waiting' : 'Ended');
 
 /** One console. Its xterm lives as long as its tab; the far end keeps the session and the history. */
 export function TerminalView({
   terminal,
-  active,
+  rect,
+  front,
+  framed,
   focus,
 }: {
   terminal: Terminal;
-  active: boolean;
+  /** Where it lies in the dock; null: not in the tab that is shown. */
+  rect: Rect | null;
+  /** Has, or had last, the keyboard. */
+  front: boolean;
+  /** There are others beside it: it says whose it is. */
+  framed: boolean;
+  /** Grows when the focus shall come here. */
   focus: number;
 }) {
+  const active = rect !== null;
+  const typed = useDock((state) => state.group.has(terminal.id));
+  const groupSize = useDock((state) => state.group.size);
   const box = useRef<HTMLDivElement>(null);
   const [xterm, setXterm] = useState<Xterm | null>(null);
   const [searching, setSearching] = useState(false);
@@ -43,7 +69,8 @@ export function TerminalView({
   const fontSize = useSettings((state) => state.settings.consoleFontSize);
   const epoch = useConnection((state) => state.epoch);
   const seen = useRef(false);
-  if (active) seen.current = true;
+  // One that is typed into with others must be joined, also when it was never shown.
+  if (active || typed) seen.current = true;
   const wanted = seen.current;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the font size is followed below; xterm is made once
@@ -67,7 +94,13 @@ export function TerminalView({
     });
     void drawWithGpu(made.term);
     setXterm(made);
+    const leave = joinScreens(terminal.id, made.term);
+    const bell = made.term.onBell(() => {
+      if (made.term.element?.offsetParent === null || !document.hasFocus()) ring(terminal.id);
+    });
     return () => {
+      leave();
+      bell.dispose();
       setXterm(null);
       made.term.dispose();
     };
@@ -90,7 +123,8 @@ export function TerminalView({
         );
         opened.onmessage = (event: MessageEvent<TerminalToView>) => joined.receive(event.data);
         offs.push(
-          term.onData((text) => joined.input(text)),
+          { dispose: joinTyping(terminal.id, (text) => joined.input(text)) },
+          term.onData((text) => typeInto(terminal.id, text, useDock.getState().group)),
           term.onResize(({ cols, rows }) => joined.resize(cols, rows)),
         );
         joined.resize(term.cols, term.rows);
@@ -132,9 +166,10 @@ export function TerminalView({
   }, [xterm]);
 
   useEffect(() => {
-    if (active && focus > 0) xterm?.term.focus();
-  }, [xterm, active, focus]);
+    if (front && active && focus > 0) xterm?.term.focus();
+  }, [xterm, active, front, focus]);
 
+  const drop = useDrop(terminal.subject !== null && terminal.kind !== 'exec');
   const onPaste = (event: ClipboardEvent) => {
     const text = event.clipboardData.getData('text/plain');
     // A program that asked for bracketed paste tells pasted lines from typed ones; others run each line at once.
@@ -146,14 +181,61 @@ export function TerminalView({
 
   return (
     <div
-      className={css.panel}
+      className={cx(css.panel, typed && css.typed)}
+      style={
+        rect
+          ? {
+              left: `${rect.left * 100}%`,
+              top: `${rect.top * 100}%`,
+              width: `${rect.width * 100}%`,
+              height: `${rect.height * 100}%`,
+            }
+          : undefined
+      }
       hidden={!active}
-      role="tabpanel"
+      role="group"
       aria-label={terminal.title}
-      id={`panel-${terminal.id}`}
+      data-terminal={terminal.title}
+      data-front={front ? '' : undefined}
+      data-dropping={drop.over ? '' : undefined}
       onPasteCapture={onPaste}
+      onFocusCapture={() => {
+        if (useUi.getState().activeTerminal !== terminal.id)
+          useUi.getState().set({ activeTerminal: terminal.id });
+      }}
+      {...drop.handlers}
     >
-      <div ref={box} className={css.screen} data-testid={active ? testIds.terminal : undefined} />
+      {(framed || typed) && (
+        <div className={css.paneHead}>
+          <span className={css.paneTitle}>{terminal.title}</span>
+          {typed && (
+            <span className={css.typedWord}>
+              <Keyboard size={12} aria-hidden="true" />
+              Typing to all {groupSize}
+            </span>
+          )}
+          {terminal.status !== 'open' && <span className={css.paneStatus}>{statusWord(terminal)}</span>}
+          {framed && (
+            <>
+              <IconButton
+                size="small"
+                icon={<SquareArrowOutUpRight size={12} />}
+                label="Give it a tab of its own"
+                onPress={() => ownTab(terminal.id)}
+              />
+              <IconButton
+                size="small"
+                icon={<X size={12} />}
+                label={`Close ${terminal.title}`}
+                onPress={() => closeConsole(terminal.id)}
+              />
+            </>
+          )}
+        </div>
+      )}
+      <div ref={box} className={css.screen} data-testid={active && front ? testIds.terminal : undefined} />
+      {drop.over && <div className={css.dropHere}>Drop to copy it to {terminal.title}</div>}
+      {drop.files && <UploadDialog terminal={terminal} files={drop.files} onClose={drop.done} />}
       {searching && xterm && (
         <SearchBar
           xterm={xterm}
@@ -215,7 +297,7 @@ function LinkDialog({ address, onClose }: { address: string; onClose: () => void
       </p>
       <p className="muted">
         {secure
-          ? 'It was printed by a program in the guest.'
+          ? 'A program in the console printed it.'
           : 'It is not https. Guesthouse does not open it by itself; copy it if you trust it.'}
       </p>
     </Dialog>

@@ -4,7 +4,7 @@ import type { Server } from '../../../shared/model/server.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { useKey } from '../../stores/keys.ts';
-import { serverAddress, useServers } from '../../stores/servers.ts';
+import { hostNameOf, serverAddress, useServers } from '../../stores/servers.ts';
 import { tell, tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Confirm } from '../../ui/Dialog.tsx';
@@ -108,7 +108,7 @@ export function ServerDetails({ server }: { server: Server }) {
 
 /** After the person checked that a changed key is right. */
 export function ForgetHostKeyDialog({ id }: { id: string }) {
-  const name = useServers((state) => state.byId[id]?.name ?? id);
+  const name = hostNameOf(id);
   const close = () => useUi.getState().close();
   return (
     <Confirm

@@ -1,0 +1,162 @@
+import { ChevronDown, ChevronUp, Columns2, Ellipsis, Keyboard, Plus } from 'lucide-react';
+import type { Terminal } from '../../../shared/model/terminal.ts';
+import { saveText } from '../../bridge/files.ts';
+import { setGroup, splitConsole, useDock } from '../../stores/dock.ts';
+import { type DockTab, terminalsOf } from '../../stores/dock-layout.ts';
+import { useHosts } from '../../stores/servers.ts';
+import { openConsoles, openSshConsoles, useTerminals } from '../../stores/terminals.ts';
+import { tell, tellError } from '../../stores/toasts.ts';
+import { useUi } from '../../stores/ui.ts';
+import { Button, IconButton } from '../../ui/Button.tsx';
+import { FilterMenu, MenuButton, type MenuEntry } from '../../ui/Menu.tsx';
+import { testIds } from '../../ui/testids.ts';
+import css from './consoles.module.css';
+import { textOf } from './screens.ts';
+
+/** Another SSH console to the same host, beside or below. */
+export function splitSame(terminal: Terminal, split: 'row' | 'column'): void {
+  if (terminal.subject !== null && terminal.kind !== 'exec')
+    void splitConsole(terminal.id, split, { target: terminal.subject });
+}
+
+/** All consoles of the tab, or when it has one alone, all that are open. */
+export function toggleTypeToAll(tab: DockTab): void {
+  const { group } = useDock.getState();
+  if (group.size > 0) {
+    setGroup([]);
+    return;
+  }
+  const here = terminalsOf(tab.root);
+  const open = useTerminals.getState().all.filter((terminal) => terminal.status !== 'ended');
+  setGroup(here.length > 1 ? here : open.map((terminal) => terminal.id));
+}
+
+export async function saveScrollback(terminal: Terminal): Promise<void> {
+  const text = textOf(terminal.id);
+  if (text === null) return;
+  const saved = await saveText(`${terminal.title.replace(/[^\p{L}\p{N}._-]+/gu, '-')}.txt`, text);
+  if (saved) tell(`Saved as ${saved.path}`);
+}
+
+export function DockTools({ tab, active }: { tab: DockTab; active: Terminal }) {
+  const terminals = useTerminals((state) => state.all);
+  const group = useDock((state) => state.group);
+  const { dockOpen, set } = useUi();
+  const hosts = useHosts();
+  const others = terminals.filter((terminal) => !terminalsOf(tab.root).includes(terminal.id));
+  const opens: MenuEntry[] = hosts.map((host) => ({
+    id: host.id,
+    label: `${host.name} (${host.note})`,
+    run: () => void openSshConsoles([host.id]).catch(tellError),
+  }));
+  const serials: MenuEntry[] = hosts
+    .filter((host) => host.kind === 'guest')
+    .map((host, index) => ({
+      id: `serial ${host.id}`,
+      label: `Serial console of ${host.name}`,
+      apart: index === 0,
+      run: () => void openConsoles([host.id]).catch(tellError),
+    }));
+  const splits: MenuEntry[] = [
+    ...(active.subject === null || active.kind === 'exec'
+      ? []
+      : ([
+          {
+            id: 'right',
+            label: `Right: ${active.title} again`,
+            keys: 'Ctrl+Shift+E',
+            run: () => splitSame(active, 'row'),
+          },
+          {
+            id: 'below',
+            label: `Below: ${active.title} again`,
+            keys: 'Ctrl+Shift+O',
+            run: () => splitSame(active, 'column'),
+          },
+        ] satisfies MenuEntry[])),
+    ...others.map((terminal, index) => ({
+      id: `tab ${terminal.id}`,
+      label: `Right: ${terminal.title}, which is open`,
+      apart: index === 0,
+      run: () => void splitConsole(active.id, 'row', { terminal: terminal.id }),
+    })),
+    ...hosts
+      .filter((host) => host.id !== active.subject && host.ready)
+      .map((host, index) => ({
+        id: `host ${host.id}`,
+        label: `Right: new console to ${host.name}`,
+        apart: index === 0,
+        run: () => void splitConsole(active.id, 'row', { target: host.id }),
+      })),
+  ];
+  return (
+    <div className={css.tools}>
+      <MenuButton
+        label="Open a console"
+        button={
+          <Button size="small" look="quiet" aria-label="Open a console" data-testid="dock-add">
+            <Plus size={16} aria-hidden="true" />
+          </Button>
+        }
+        entries={[...opens, ...serials]}
+      />
+      <MenuButton
+        label="Split"
+        button={
+          <Button size="small" look="quiet" isDisabled={splits.length === 0} data-testid="dock-split">
+            <Columns2 size={14} aria-hidden="true" />
+            Split
+          </Button>
+        }
+        entries={splits}
+      />
+      {group.size > 0 && (
+        <FilterMenu
+          label="Members"
+          chosen={group}
+          onChange={(chosen) => setGroup([...chosen])}
+          options={terminals.map((terminal) => ({
+            id: terminal.id,
+            text: terminal.title,
+            label: `${terminal.title}${terminal.kind === 'ssh' ? ' (ssh)' : ''}`,
+          }))}
+        />
+      )}
+      <Button
+        size="small"
+        look={group.size > 0 ? 'danger' : 'quiet'}
+        isDisabled={terminals.length < 2}
+        data-testid={testIds.typeToAll}
+        onPress={() => {
+          toggleTypeToAll(tab);
+          useUi.getState().showTerminal(active.id);
+        }}
+      >
+        <Keyboard size={14} aria-hidden="true" />
+        {group.size > 0 ? `Stop typing to ${group.size}` : 'Type to all'}
+      </Button>
+      <MenuButton
+        label="More"
+        button={
+          <Button size="small" look="quiet" aria-label="More for this console">
+            <Ellipsis size={16} aria-hidden="true" />
+          </Button>
+        }
+        entries={[
+          {
+            id: 'save',
+            label: 'Save its text…',
+            keys: 'Ctrl+Shift+S',
+            run: () => void saveScrollback(active).catch(tellError),
+          },
+        ]}
+      />
+      <IconButton
+        size="small"
+        icon={dockOpen ? <ChevronDown size={16} /> : <ChevronUp size={16} />}
+        label={dockOpen ? 'Collapse the consoles (Ctrl+J)' : 'Show the consoles (Ctrl+J)'}
+        onPress={() => set({ dockOpen: !dockOpen })}
+      />
+    </div>
+  );
+}
