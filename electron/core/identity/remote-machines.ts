@@ -1,5 +1,6 @@
-import { knownHostName, type PublicHostKey, pinHostFile } from '../ssh/known-hosts.ts';
-import { runRemote, type SshSurroundings } from '../ssh/remote.ts';
+import { ensurePinned, hostKeyName } from '../ssh/hostkeys.ts';
+import { type PublicHostKey, pinHostFile } from '../ssh/known-hosts.ts';
+import { askpassFor, runRemote, type SshSurroundings } from '../ssh/remote.ts';
 import type { Targets } from '../ssh/targets.ts';
 
 /** Machines reached over SSH, as the identity engine needs them. */
@@ -36,19 +37,35 @@ export function remoteMachines(access: {
     servers: () => access.servers.list(),
     async run(ref, command, options) {
       const target = await access.targets.resolve(ref);
-      const { stdout } = await runRemote(access.around, target, command, {
-        ...options,
-        title: `Reading or writing the identity of ${target.name}`,
-        connectTimeout: options.ask ? 15 : 8,
-        timeoutMs: options.ask ? undefined : quietTimeout,
-      });
-      return stdout;
+      const title = `Reading or writing the identity of ${target.name}`;
+      if (!options.ask)
+        return (
+          await runRemote(access.around, target, command, {
+            ...options,
+            title,
+            connectTimeout: 8,
+            timeoutMs: quietTimeout,
+          })
+        ).stdout;
+      const askpass = await askpassFor(access.around, target, { title, signal: options.signal });
+      try {
+        await ensurePinned(target, askpass);
+        const { stdout } = await runRemote(access.around, target, command, {
+          ...options,
+          title,
+          connectTimeout: 15,
+          askpass,
+        });
+        return stdout;
+      } finally {
+        await askpass.close();
+      }
     },
     async pin(ref, keys) {
       const target = await access.targets.resolve(ref);
-      const name = target.hostKeyAlias ?? knownHostName(target.address, target.port);
       const [file] = target.knownHosts;
-      if (file !== undefined) await pinHostFile(file, name, keys);
+      // The name ssh itself looks the keys up by: an alias of ~/.ssh/config may stand for another host and port.
+      if (file !== undefined) await pinHostFile(file, await hostKeyName(target), keys);
     },
   };
 }

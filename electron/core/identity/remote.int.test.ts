@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -11,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeHostKey } from './hostkeys.ts';
 import { planIdentity } from './plan.ts';
 import { applyInput, applyScript, parseSnapshot, snapshotScript } from './remote.ts';
@@ -22,21 +24,28 @@ let root = '';
 const inRoot = (script: string) =>
   script
     .replaceAll(/(?<![\w/])\/(etc|var|usr\/lib\/os-release)/g, `${root}/$1`)
-    .replace('dbus-uuidgen >', 'no-such-program >');
-const sh = (script: string, input = '') =>
-  execFileSync('sh', ['-c', inRoot(script)], { input, encoding: 'utf8' });
-const strip = (output: string) =>
-  output
-    .split('\n')
-    .map((line) => {
-      const words = line.split(' ');
-      if (words.length < 6) return line;
-      const path = Buffer.from(words[4]!, 'base64').toString().replace(root, '');
-      return [...words.slice(0, 4), Buffer.from(path).toString('base64'), words[5]].join(' ');
-    })
-    .join('\n');
+    .replace('dbus-uuidgen >', 'no-such-program >')
+    // This machine's own sshd has nothing to say here.
+    .replace('sshd -T', `printf 'port 22\\nhostkey %s\\n' ${root}/etc/own`);
+/** Busybox's shell and tools where it is there, as on Alpine. */
+const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((file) => existsSync(file));
+const shells = ['sh', ...(busybox === undefined ? [] : ['busybox'])];
+function sh(shell: string, script: string, input = ''): string {
+  const PATH = shell === 'sh' ? process.env.PATH : join(root, 'applets');
+  return execFileSync(shell === 'sh' ? 'sh' : join(root, 'applets/sh'), ['-c', inRoot(script)], {
+    input,
+    encoding: 'utf8',
+    env: { PATH },
+  });
+}
+/** The paths as the machine itself would name them. */
+const strip = (output: string) => {
+  const [paths, ...rest] = output.split('\n');
+  const own = Buffer.from(paths!, 'base64').toString().replaceAll(root, '');
+  return [Buffer.from(own).toString('base64'), ...rest].join('\n');
+};
 
-beforeAll(async () => {
+beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'gh-remote-'));
   for (const dir of ['etc/ssh', 'var/lib/dbus', 'var/lib/systemd', 'var/lib/dhcp'])
     mkdirSync(join(root, dir), { recursive: true });
@@ -47,12 +56,16 @@ beforeAll(async () => {
   writeFileSync(join(root, 'etc/ssh/ssh_host_ed25519_key'), key.privateKey, { mode: 0o600 });
   writeFileSync(join(root, 'etc/ssh/ssh_host_ed25519_key.pub'), key.publicKey);
   writeFileSync(join(root, 'var/lib/dhcp/x.leases'), 'lease');
+  if (busybox) {
+    mkdirSync(join(root, 'applets'));
+    execFileSync(busybox, ['--install', '-s', join(root, 'applets')]);
+  }
 });
-afterAll(() => rmSync(root, { recursive: true }));
+afterEach(() => rmSync(root, { recursive: true }));
 
 describe('identity over a shell', () => {
-  it('reads, plans and writes as on a disk', async () => {
-    const before = await parseSnapshot(strip(sh(snapshotScript)), 1);
+  it.each(shells)('reads, plans and writes as on a disk, with %s', async (shell) => {
+    const before = await parseSnapshot(strip(sh(shell, snapshotScript)), 1);
     expect(before.facts).toMatchObject({
       source: 'ssh',
       machineId: '8d1e0c2b7e81d94c0f9a5d1f6c0b277c',
@@ -72,8 +85,8 @@ describe('identity over a shell', () => {
       // An ordinary user cannot give files to root.
       ...('uid' in edit && edit.uid !== undefined ? { uid, gid: process.getgid!() } : {}),
     }));
-    expect(sh(applyScript, applyInput(edits))).toBe('applied\n');
-    const after = await parseSnapshot(strip(sh(snapshotScript)), 2);
+    expect(sh(shell, applyScript, applyInput(edits))).toBe('applied\n');
+    const after = await parseSnapshot(strip(sh(shell, snapshotScript)), 2);
     expect(after.facts).toMatchObject({ machineId: values.machineId, dbus: 'link', hostname: 'new' });
     expect(after.facts.hostKeys.map((k) => k.fingerprint)).toEqual([values.hostKeys[0]!.fingerprint]);
     expect(statSync(join(root, 'etc/machine-id')).mode & 0o777).toBe(0o444);
@@ -82,10 +95,41 @@ describe('identity over a shell', () => {
     expect(() => statSync(join(root, 'var/lib/dhcp/x.leases'))).toThrow();
   });
 
-  it.each(['', 'f 644 0 0 L2V0Yw==\n', '$(reboot)\nend\n'])(
-    'refuses a cut or foreign answer %j',
-    async (output) => {
-      await expect(parseSnapshot(output, 0)).rejects.toMatchObject({ code: 'program-failed' });
-    },
-  );
+  it.each(shells)('names with newlines, large files and links are told apart, with %s', async (shell) => {
+    writeFileSync(join(root, 'var/lib/dhcp/a\nend 0\nb'), 'odd');
+    writeFileSync(join(root, 'var/lib/dhcp/large'), Buffer.alloc((1 << 20) + 1));
+    writeFileSync(join(root, 'var/lib/dhcp/empty'), '');
+    writeFileSync(join(root, 'etc/own'), 'key');
+    chmodSync(join(root, 'etc/own'), 0o640);
+    symlinkSync('to\nwhere', join(root, 'var/lib/dhcp/link'));
+    const { tree } = await parseSnapshot(strip(sh(shell, snapshotScript)), 1);
+    expect(String(await tree.readFile('/var/lib/dhcp/a\nend 0\nb', 99))).toBe('odd');
+    // What sshd itself names as a host key is read as well; only root can ask it.
+    expect(await tree.lstat('/etc/own')).toEqual(
+      process.getuid!() === 0 ? expect.objectContaining({ mode: 0o640 }) : null,
+    );
+    expect(await tree.lstat('/var/lib/dhcp/large')).toBeNull();
+    expect((await tree.readFile('/var/lib/dhcp/empty', 99))?.length).toBe(0);
+    expect(await tree.readlink('/var/lib/dhcp/link')).toBe('to\nwhere');
+    expect(await tree.lstat('/etc/machine-id')).toMatchObject({ type: 'file', uid: process.getuid!() });
+  });
+
+  it.each(shells)('a hundred thousand host keys are refused before they are read, with %s', async (shell) => {
+    execFileSync('sh', ['-c', 'cd "$0" && seq -f ssh_host_%.0f 100000 | xargs touch', `${root}/etc/ssh`]);
+    await expect(parseSnapshot(sh(shell, snapshotScript), 1)).rejects.toMatchObject({
+      code: 'program-failed',
+      message: expect.stringContaining('too many files'),
+    });
+  });
+
+  it.each([
+    '',
+    'L2V0YwA=\n41ed 0 0 \n',
+    'L2V0YwA=\n41ed 0 0 \nend 1\n',
+    'L2V0YwA=\nend 0\n',
+    'L2V0YwA=\n41ed 0 0 $(x)\nend 0\n',
+    '$(reboot)\nend 0\n',
+  ])('refuses a cut or foreign answer %j', async (output) => {
+    await expect(parseSnapshot(output, 0)).rejects.toMatchObject({ code: 'program-failed' });
+  });
 });

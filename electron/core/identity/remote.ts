@@ -24,24 +24,51 @@ const interesting = [
   '/etc/network/interfaces /etc/network/interfaces.d/* /etc/sysconfig/network-scripts/ifcfg-* /etc/sysconfig/network/ifcfg-*',
 ].join(' ');
 
-/** Sends each file as a line: kind, mode, uid, gid, path, content. Larger files than 1 MiB are left out. */
+/** Files larger than this are left out, bytes. */
+const maxContent = 1 << 20;
+/** More paths than this are not looked at: something is wrong there. */
+const maxEntries = 2000;
+
+/**
+ * Sends all paths in one line, then a line for each: type and mode as stat's hex `%f`, uid, gid, content. One `stat` for
+ * all and one `base64` for each file: starting programs is what takes the time on an emulated machine. A file that goes
+ * away meanwhile shows as a wrong count at the end. Works with GNU's and busybox's tools.
+ */
 export const snapshotScript = `
-b() { base64 | tr -d '\\n'; }
-emit() {
-  if [ -L "$1" ]; then printf 'l 777 0 0 %s %s\\n' "$(printf %s "$1" | b)" "$(readlink "$1" | tr -d '\\n' | b)"
-  elif [ -d "$1" ]; then printf 'd %s %s -\\n' "$(stat -c '%a %u %g' "$1")" "$(printf %s "$1" | b)"
-  elif [ -f "$1" ] && [ -r "$1" ]; then
-    [ "$(stat -c %s "$1")" -le 1048576 ] || return 0
-    printf 'f %s %s %s\\n' "$(stat -c '%a %u %g' "$1")" "$(printf %s "$1" | b)" "$(b < "$1")"
-  fi
-}
-for p in ${interesting} ${bootIdPath}; do emit "$p"; done
-if [ "$(id -u)" = 0 ]; then
-  PATH=$PATH:/usr/sbin:/sbin sshd -T 2>/dev/null | sed -n 's/^hostkey //p' | while IFS= read -r p; do
-    case $p in /*) for q in "$p" "$p.pub" "$p-cert.pub"; do emit "$q"; done;; esac
+b() { base64 -w0; }
+echo | base64 -w0 >/dev/null 2>&1 || b() { base64 | tr -d '\\n'; }
+keys=
+if [ "$(id -u)" = 0 ]; then keys=$(PATH=$PATH:/usr/sbin:/sbin sshd -T 2>/dev/null | sed -n 's/^hostkey //p'); fi
+set -- ${interesting} ${bootIdPath}
+[ $# -le ${maxEntries} ] || { echo many; exit 0; }
+for p in "$@"; do
+  shift
+  if [ -L "$p" ] || [ -d "$p" ] || { [ -f "$p" ] && [ -r "$p" ]; }; then set -- "$@" "$p"; fi
+done
+set -f
+IFS='
+'
+for k in $keys; do
+  case $k in /*) for p in "$k" "$k.pub" "$k-cert.pub"; do
+    if [ ! -L "$p" ] && [ -f "$p" ] && [ -r "$p" ]; then set -- "$@" "$p"; fi
+  done;; esac
+done
+unset IFS
+printf '%s\\0' "$@" | b
+echo
+stat -c '%f %u %g %s' "$@" | {
+  while read -r f u g s; do
+    [ $# -gt 0 ] || { echo more; exit 0; }
+    case $f in
+      a*) printf '%s %s %s ' "$f" "$u" "$g"; readlink "$1" | b ;;
+      8*) if [ "$s" -le ${maxContent} ]; then printf '%s %s %s ' "$f" "$u" "$g"; b <"$1"; else printf -; fi ;;
+      *) printf '%s %s %s ' "$f" "$u" "$g" ;;
+    esac
+    echo
+    shift
   done
-fi
-echo end
+  echo "end $#"
+}
 `;
 
 /**
@@ -51,14 +78,16 @@ echo end
 export const applyScript = `
 set -eu
 umask 077
+command -v restorecon >/dev/null 2>&1 || restorecon() { :; }
+command -v shred >/dev/null 2>&1 || shred() { :; }
 d() { printf %s "$1" | base64 -d; }
 while read -r action mode uid gid path content; do
   p=$(d "$path"; printf x); p=\${p%x}
   case $action in
     w) t=$(mktemp "$p.XXXXXX")
        if [ "$content" = - ]; then : > "$t"; else d "$content" > "$t"; fi
-       if [ "$mode" = - ]; then [ ! -e "$p" ] || { chmod --reference="$p" "$t"; }; else chmod "$mode" "$t"; fi
-       if [ "$uid" = - ]; then [ ! -e "$p" ] || chown --reference="$p" "$t"; else chown "$uid:$gid" "$t"; fi
+       if [ "$mode" = - ]; then [ ! -e "$p" ] || chmod "$(stat -Lc %a "$p")" "$t"; else chmod "$mode" "$t"; fi
+       if [ "$uid" = - ]; then [ ! -e "$p" ] || chown "$(stat -Lc %u:%g "$p")" "$t"; else chown "$uid:$gid" "$t"; fi
        if [ -f "$p" ] && [ ! -L "$p" ]; then
          case $p in *_key|*seed*) shred -n1 "$p" 2>/dev/null || : ;; esac
        fi
@@ -82,39 +111,48 @@ export interface RemoteSnapshot {
   readonly facts: IdentityFacts;
 }
 
-const maxEntries = 5000;
-
 /**
  * Reads what {@link snapshotScript} printed. Its output is a stranger's: bounded, and nothing in it becomes a path here.
  * @throws {GuesthouseError} `program-failed` when it is cut off or not of the form
  */
 export async function parseSnapshot(output: string, now: number): Promise<RemoteSnapshot> {
-  const lines = output.split('\n').filter((line) => line !== '');
-  if (lines.pop() !== 'end')
+  const [paths64, ...lines] = output.replace(/\n$/, '').split('\n');
+  if (paths64 === 'many')
+    throw new GuesthouseError('program-failed', 'The machine has too many files of one kind.', {
+      why: `More than ${maxEntries} files match what identifies a machine.`,
+      todo: 'Look into /etc/ssh on that machine.',
+    });
+  if (lines.pop() !== 'end 0')
     throw new GuesthouseError('program-failed', 'The answer of the machine was cut off.', {
       todo: 'Check that it has base64, stat and readlink, and try again.',
     });
-  if (lines.length > maxEntries)
-    throw new GuesthouseError('program-failed', 'The machine sent too many files.');
+  const unexpected = () =>
+    new GuesthouseError('program-failed', 'The machine answered something unexpected.');
+  if (!/^[A-Za-z0-9+/=]*$/.test(paths64!)) throw unexpected();
+  const paths = Buffer.from(paths64!, 'base64').toString('utf8').split('\0').slice(0, -1);
+  if (paths.length > maxEntries || paths.length !== lines.length) throw unexpected();
   const tree = new MemoryTree();
   let bootId: string | null = null;
-  for (const line of lines) {
-    const match = /^([lfd]) ([0-7]{1,4}) (\d+) (\d+) ([A-Za-z0-9+/=]+) ?([A-Za-z0-9+/=-]*)$/.exec(line);
-    if (!match) throw new GuesthouseError('program-failed', 'The machine answered something unexpected.');
-    const [, kind, mode, uid, gid, path64, content64] = match;
-    const path = Buffer.from(path64!, 'base64').toString('utf8');
-    const content = Buffer.from(content64 === '-' ? '' : content64!, 'base64');
+  for (const [index, line] of lines.entries()) {
+    if (line === '-') continue;
+    const match = /^([0-9a-f]{4}) (\d+) (\d+) ([A-Za-z0-9+/=]*)$/.exec(line);
+    if (!match) throw unexpected();
+    const type = Number.parseInt(match[1]!, 16) & 0o170000;
+    const owner = {
+      mode: Number.parseInt(match[1]!, 16) & 0o7777,
+      uid: Number(match[2]),
+      gid: Number(match[3]),
+    };
+    const path = paths[index]!;
+    const content = Buffer.from(match[4]!, 'base64');
     if (path === bootIdPath) {
       bootId = content.toString('utf8').trim() || null;
       continue;
     }
-    const owner = { mode: Number.parseInt(mode!, 8), uid: Number(uid), gid: Number(gid) };
-    if (!/^\/[^\0]*$/.test(path)) continue;
-    tree.put(
-      path,
-      kind === 'l' ? { link: content.toString('utf8') } : kind === 'd' ? 'folder' : content,
-      owner,
-    );
+    if (!path.startsWith('/')) continue;
+    if (type === 0o120000) tree.put(path, { link: content.toString('utf8').replace(/\n$/, '') }, owner);
+    else if (type === 0o040000) tree.put(path, 'folder', owner);
+    else if (type === 0o100000) tree.put(path, content, owner);
   }
   return { tree, facts: { ...(await readFacts(tree, now)), source: 'ssh', bootId } };
 }
