@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -108,6 +108,36 @@ describe('the command line', () => {
     expect((await run('list', '--no-such-option')).code).toBe(2);
     expect((await run('--version')).code).toBe(0);
     expect(existsSync(join(root, 'r/guesthouse/core.sock'))).toBe(false);
+  });
+
+  it('reads domain XML, and takes it in and gives it back byte for byte', async () => {
+    await guest('tiny-6f1b1d1e', 'Tiny', uuid);
+    const file = join(root, 'tiny.xml');
+    expect((await run('export', 'tiny', '--output', file)).code).toBe(0);
+    expect((await run('export', 'tiny', '-o', file)).code).toBe(4);
+    const text = await readFile(file, 'utf8');
+    expect((await run('export', 'tiny')).stdout).toBe(text);
+    expect((await run('xml', 'print', file)).stdout).toMatch(/^ 6 {4}os\n 6 {6}type arch="x86_64".*: hvm$/m);
+    expect((await run('xml', 'check', file)).code).toBe(0);
+    const odd = join(root, 'odd.xml');
+    await writeFile(
+      odd,
+      text
+        .replace('<features>', '<blkiotune><weight>800</weight></blkiotune>\n  <features>')
+        .replace('<serial ', "<hostdev mode='subsystem' type='usb'/>\n    <serial "),
+    );
+    const found = await run('xml', 'check', odd);
+    expect(found.code).toBe(1);
+    expect(found.stdout).toMatch(/line 7: blkiotune: /);
+    expect(found.stdout).toMatch(/line 13: devices\/hostdev: .*given to the guest/);
+    await writeFile(odd, text.slice(0, -4));
+    expect((await run('xml', 'check', odd)).code).toBe(1);
+    expect((await run('xml', 'check', join(root, 'none.xml'))).code).toBe(3);
+    expect((await run('import', file)).code).toBe(4);
+    expect((await run('delete', 'tiny', '--yes')).code).toBe(0);
+    expect((await run('import', file)).stdout).toContain('Imported Tiny.');
+    expect((await run('export', 'tiny')).stdout).toBe(text);
+    expect((await run('import', file, '--name', 'Two', '--json')).stdout).toContain('has its UUID already');
   });
 
   it('starts, freezes, stops and deletes a guest, by any of its names', async () => {

@@ -10,6 +10,8 @@ export const exitCodes = {
   /** The state does not allow it now: off, running, busy, name taken, in use. */
   state: 4,
   timeout: 5,
+  /** It was looked at and something was found: what would not run, or reaches outside. */
+  findings: 6,
   /** As a shell says it of a program ended by Ctrl-C. */
   cancelled: 130,
 } as const;

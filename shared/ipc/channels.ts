@@ -20,6 +20,10 @@ export const guestCalls = [
   'guests.delete',
   'guests.log',
   'guests.waitSsh',
+  'guests.checkXml',
+  'guests.exportXml',
+  'guests.setXml',
+  'guests.importXml',
 ] as const;
 
 export const coreCalls = [
@@ -32,7 +36,12 @@ export const coreCalls = [
 
 export const starterCalls = ['starters.list', 'starters.build'] as const;
 
-export const terminalCalls = ['terminals.openSerial', 'terminals.close', 'terminals.again', 'terminals.list'] as const;
+export const terminalCalls = [
+  'terminals.openSerial',
+  'terminals.close',
+  'terminals.again',
+  'terminals.list',
+] as const;
 
 export const templateCalls = [
   'templates.list',

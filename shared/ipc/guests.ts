@@ -39,6 +39,48 @@ export interface GuestDetail {
   readonly commandLine: readonly string[] | null;
 }
 
+/** One thing of a domain XML that would not run, or that reaches outside the library. */
+export interface XmlProblem {
+  /** As libvirt's documentation writes it: `devices/disk/source@file`. */
+  readonly path: string;
+  /** 1-based. */
+  readonly line: number;
+  readonly reason: string;
+  readonly kind: 'unsupported' | 'outside';
+  readonly reaches: string | null;
+}
+
+/** What there is to say of a domain XML before anything is done with it. */
+export interface XmlCheck {
+  /** Why it is no domain at all, with the line where it is known; null when it can be read. */
+  readonly invalid: { readonly line: number | null; readonly reason: string } | null;
+  readonly name: string | null;
+  readonly uuid: string | null;
+  readonly problems: readonly XmlProblem[];
+  /** The word of libvirt's own schema; `unavailable` where its validator is not installed. */
+  readonly schema: {
+    readonly state: 'valid' | 'invalid' | 'unavailable';
+    readonly messages: readonly { readonly line: number | null; readonly text: string }[];
+  };
+  /** Every element in document order. */
+  readonly outline: readonly {
+    readonly line: number;
+    readonly depth: number;
+    readonly name: string;
+    readonly attributes: readonly { readonly name: string; readonly value: string }[];
+    readonly text: string;
+  }[];
+}
+
+/** Characters of a domain XML that is read; libvirt's own have 5 to 20 thousand. */
+const xmlText = z.string().max(2 << 20);
+
+export interface Imported extends Started {
+  readonly id: string;
+  /** What had to be changed in the XML beside what was asked for, as sentences. */
+  readonly changes: readonly string[];
+}
+
 export interface DeletePlan {
   /** Absolute paths inside the library that will be gone. */
   readonly removed: readonly { path: string; bytes: number }[];
@@ -100,4 +142,28 @@ export const guestContract = {
   'guests.log': call(one.extend({ lines: z.number().int().min(1).max(5000).default(200) })).returns<string>(),
   /** Ends when the guest's sshd sends its banner. */
   'guests.waitSsh': call(one.extend({ timeout: z.number().positive().default(300) })).returns<Started>(),
+  'guests.checkXml': call(z.object({ xml: xmlText })).returns<XmlCheck>(),
+  /** The kept text, byte for byte: what `virsh define` accepts and `guests.importXml` takes again. */
+  'guests.exportXml': call(one).returns<{ name: string; xml: string }>(),
+  /**
+   * Replaces the XML; a running guest takes it up at its next start. `expected` is the text the edit began with: fails
+   * with `wrong-state` when it is another by now, with `xml-invalid` when it is no domain. The operation can be undone.
+   */
+  'guests.setXml': call(one.extend({ xml: xmlText, expected: xmlText })).returns<XmlCheck & Started>(),
+  /**
+   * Makes a guest of a domain XML, as `virsh dumpxml` writes it; give its text or its file. `disks`: used where they
+   * are, copied (as qcow2), or overlays on them. Nobody vouches for the XML: copying or linking an image outside the
+   * library that is not in `agreed` fails with `needs-consent`, and the rest is asked about before the first start.
+   */
+  'guests.importXml': call(
+    z
+      .object({
+        xml: xmlText.optional(),
+        path: z.string().min(1).max(4096).optional(),
+        name: guestName.optional(),
+        disks: z.enum(['reference', 'copy', 'link']).default('reference'),
+        agreed: z.array(z.string().max(4096)).max(1000).default([]),
+      })
+      .refine(({ xml, path }) => (xml === undefined) !== (path === undefined), 'Give the XML or its file.'),
+  ).returns<Imported>(),
 } satisfies Record<(typeof guestCalls)[number], ReturnType<ReturnType<typeof call>['returns']>>;

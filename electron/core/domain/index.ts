@@ -8,6 +8,7 @@ export {
   newDomain,
   randomMac,
 } from './new.ts';
+export { type OutlineRow, outlineOf } from './outline.ts';
 export { type DomainProblem, domainProblems, insideFolders } from './problems.ts';
 export * from './properties/devices.ts';
 export * from './properties/domain.ts';

@@ -1,7 +1,18 @@
 import { GuesthouseError, toWire, type WireError } from '../../../shared/errors.ts';
 import type { DiskSummary } from '../../../shared/model/guest.ts';
-import { type ImagePolicy, inspectImage } from '../disks/index.ts';
+import { type ImagePolicy, inspectForeign, inspectImage, type ProbedFormat } from '../disks/index.ts';
 import type { Domain } from '../domain/index.ts';
+
+/** libvirt's names of the formats that other programs write. */
+export const foreignFormats: Readonly<Record<string, ProbedFormat>> = {
+  vmdk: 'vmdk',
+  vdi: 'vdi',
+  vhdx: 'vhdx',
+  vpc: 'vpc',
+  qed: 'qed',
+  qcow: 'qcow1',
+  parallels: 'parallels',
+};
 
 /** What the list shows of a guest's disks, from their headers alone, and what is wrong with the first bad one. */
 export async function describeDisks(
@@ -24,7 +35,10 @@ export async function describeDisks(
       };
       if (disk.file === null || disk.type !== 'file') return plain;
       const format = disk.format ?? 'raw';
-      if (format !== 'raw' && format !== 'qcow2') return plain;
+      if (format !== 'raw' && format !== 'qcow2') {
+        problem ??= await foreignProblem(disk.file, format, policy);
+        return plain;
+      }
       try {
         const info = await inspectImage({ path: disk.file, format }, policy);
         return {
@@ -41,6 +55,18 @@ export async function describeDisks(
     }),
   );
   return { disks, problem };
+}
+
+/** What another program's image would make QEMU open (extents, a parent) is judged before QEMU sees it. */
+async function foreignProblem(file: string, format: string, policy: ImagePolicy): Promise<WireError | null> {
+  const probed = foreignFormats[format];
+  if (!probed) return null; // not of a kind that names other files; QEMU is asked and says what it thinks
+  try {
+    await inspectForeign(file, probed, policy);
+    return null;
+  } catch (error) {
+    return diskProblem(error, file);
+  }
 }
 
 function diskProblem(error: unknown, file: string): WireError {

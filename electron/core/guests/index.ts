@@ -14,6 +14,7 @@ import { logFile } from './crash.ts';
 import { type CreateDeps, Creator } from './create.ts';
 import { Edits } from './edits.ts';
 import { watchHostShutdown } from './host-shutdown.ts';
+import { Importer } from './import.ts';
 import { commandLine as commandLineOf, serialLog } from './launch.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { loadAll } from './loading.ts';
@@ -23,6 +24,7 @@ import { Stats } from './stats.ts';
 import { GuestStore, nameOf } from './store.ts';
 import { isLive } from './transitions.ts';
 import { waitForSsh } from './wait-ssh.ts';
+import { GuestXml } from './xml.ts';
 
 /** A guest's serial port; its socket is there while QEMU runs, its log always. */
 export interface SerialPort {
@@ -71,6 +73,8 @@ export function createGuests(deps: GuestsDeps) {
   const lifecycle = new Lifecycle(all);
   const edits = new Edits(all, lifecycle);
   const creator = new Creator(all, lifecycle);
+  const xml = new GuestXml(all);
+  const importer = new Importer({ ...all, templates });
   const stats = new Stats(registry, clock, deps.announce, deps.watched);
 
   let closed = false;
@@ -97,6 +101,10 @@ export function createGuests(deps: GuestsDeps) {
     'guests.deletePlan': ({ id }) => edits.deletePlan(id),
     'guests.delete': ({ id }) => edits.delete(id),
     'guests.log': async ({ id, lines }) => tailLog(logFile(registry.get(id).stored.folder), lines),
+    'guests.checkXml': ({ xml: text }) => xml.check(text),
+    'guests.exportXml': ({ id }) => xml.export(id),
+    'guests.setXml': ({ id, xml: text, expected }) => xml.set(id, text, expected),
+    'guests.importXml': (spec) => importer.import(spec),
     'guests.waitSsh': async ({ id: ref, timeout }) => {
       const { id, stored } = registry.get(ref);
       const target = lifecycle.sshTarget(id);

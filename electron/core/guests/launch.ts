@@ -9,7 +9,7 @@ import { type QemuRun, qemuArgv } from '../qemu/argv.ts';
 import { launchQemu, type QemuProcess } from '../qemu/process.ts';
 import { runFiles } from '../qemu/run-files.ts';
 import { logFile } from './crash.ts';
-import { type LoadingDeps, libraryPolicy } from './loading.ts';
+import { guestPolicy, type LoadingDeps } from './loading.ts';
 import type { Entry } from './registry.ts';
 import { type SavedInfo, savedFiles } from './saved.ts';
 import { nameOf } from './store.ts';
@@ -109,7 +109,7 @@ async function kernelFor(
       todo: 'Add its disk again, or take <gh:boot-from-disk> out of its XML.',
     });
   const image: DiskRef = { path: disk.file, format: disk.format === 'qcow2' ? 'qcow2' : 'raw' };
-  const root = await openGuestDisk(image, libraryPolicy(deps.paths));
+  const root = await openGuestDisk(image, await guestPolicy(deps.paths, entry.stored.folder));
   try {
     const found = await root.extractKernel(dir);
     return { kernel: { kernel: found.kernel, initrd: found.initrd ?? undefined } };

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { toWire } from '../../../shared/errors.ts';
-import { withinFolders } from '../disks/index.ts';
+import { type ImagePolicy, withinFolders } from '../disks/index.ts';
 import { recoverTransaction } from '../identity/disk-transaction.ts';
 import type { Clock } from '../platform/clock.ts';
 import { readTextIfAny } from '../platform/fs.ts';
@@ -8,6 +8,7 @@ import type { Log } from '../platform/log.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
 import { adoptQemu, awaitEnd, endQemu, findRun } from '../qemu/process.ts';
 import { clearRun, runFiles } from '../qemu/run-files.ts';
+import { readAgreed } from './consent.ts';
 import { readCrash, recordCrash } from './crash.ts';
 import { describeDisks } from './describe.ts';
 import type { Monitor } from './monitor.ts';
@@ -27,6 +28,13 @@ export interface LoadingDeps {
 
 /** Files a guest's images may refer to: those of the library, starter images among them. */
 export const libraryPolicy = (paths: LibraryPaths) => withinFolders(paths.data);
+
+/** As {@link libraryPolicy}, and the files a person agreed to for this very guest. */
+export async function guestPolicy(paths: LibraryPaths, folder: string): Promise<ImagePolicy> {
+  const library = libraryPolicy(paths);
+  const agreed = new Set(await readAgreed(folder));
+  return { allow: (file) => agreed.has(file) || library.allow(file) };
+}
 
 /** Reads all guests, and adopts those whose QEMU still runs. One bad guest keeps no other from appearing. */
 export async function loadAll(deps: LoadingDeps): Promise<void> {
@@ -115,7 +123,9 @@ async function adopt(
 
 async function readFacts(deps: LoadingDeps, stored: StoredGuest) {
   const [described, saved, crash] = await Promise.all([
-    stored.domain ? describeDisks(stored.domain, libraryPolicy(deps.paths)) : { disks: [], problem: null },
+    stored.domain
+      ? describeDisks(stored.domain, await guestPolicy(deps.paths, stored.folder))
+      : { disks: [], problem: null },
     readSaved(stored.folder),
     readCrash(stored.folder),
   ]);

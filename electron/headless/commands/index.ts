@@ -14,6 +14,7 @@ import { registerShow } from './show.ts';
 import { registerSsh } from './ssh.ts';
 import { registerStarter } from './starter.ts';
 import { registerTemplates } from './templates.ts';
+import { registerXml } from './xml.ts';
 
 /** Adds a group of commands to the program. One file a group. */
 export type Register = (program: Command, runner: Runner) => void;
@@ -33,4 +34,5 @@ export const commands: readonly Register[] = [
   registerServers,
   registerTemplates,
   registerIdentity,
+  registerXml,
 ];
