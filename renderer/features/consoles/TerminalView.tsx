@@ -180,7 +180,7 @@ export function TerminalView({
   };
 
   return (
-    <div
+    <section
       className={cx(css.panel, typed && css.typed)}
       style={
         rect
@@ -193,7 +193,6 @@ export function TerminalView({
           : undefined
       }
       hidden={!active}
-      role="group"
       aria-label={terminal.title}
       data-terminal={terminal.title}
       data-front={front ? '' : undefined}
@@ -266,7 +265,7 @@ export function TerminalView({
           </pre>
         </Confirm>
       )}
-    </div>
+    </section>
   );
 }
 
