@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rebaseOnHiddenBase, sweepBases } from './bases.ts';
 
@@ -22,6 +22,21 @@ const never = async () => {
 };
 
 describe('a hidden base', () => {
+  it('is as deep in the library as a guest, so that a relative backing file is found from it too', async () => {
+    const guests = join(root, 'guests', 'web-01');
+    mkdirSync(guests, { recursive: true });
+    const overlay = join(guests, 'vda.qcow2');
+    writeFileSync(overlay, 'an overlay');
+    const base = await rebaseOnHiddenBase(
+      bases,
+      { path: overlay, format: 'qcow2' },
+      async (made) => writeFileSync(made, 'x'),
+      never,
+    );
+    const backing = '../../templates/debian/vda.qcow2';
+    expect(resolve(dirname(base), backing)).toBe(resolve(guests, backing));
+  });
+
   it('of a raw disk has the overlay adopted under a new name, or nothing changes', async () => {
     const raw = { path: disk, format: 'raw' as const };
     const overlayOn = async (overlay: string, on: string) => writeFileSync(overlay, `on ${on}`);

@@ -26,18 +26,22 @@ export async function rebaseOnHiddenBase(
   adopt: (overlay: string) => Promise<void>,
 ): Promise<string> {
   const folder = path.dirname(disk.path);
-  const base = path.join(bases, `${randomUUID()}.${disk.format}`);
+  // A folder of its own: as deep as a guest's disk is, so that a relative backing file of the disk is found from here.
+  const own = path.join(bases, randomUUID());
+  const base = path.join(own, `disk.${disk.format}`);
   const stem = path.basename(disk.path, path.extname(disk.path));
   const overlay = path.join(folder, `${stem}-${randomUUID().slice(0, 8)}.qcow2`);
-  await fs.link(disk.path, base);
+  await fs.mkdir(own, { mode: 0o700 });
   try {
+    await fs.link(disk.path, base);
     await makeOverlay(overlay, base);
+    await syncDir(own);
     await syncDir(bases);
     if (disk.format === 'qcow2') await fs.rename(overlay, disk.path);
     else await adopt(overlay);
   } catch (error) {
     await fs.rm(overlay, { force: true });
-    await fs.rm(base, { force: true });
+    await fs.rm(own, { recursive: true, force: true });
     throw error;
   }
   await fs.chmod(base, 0o444);
@@ -59,8 +63,8 @@ export async function sweepBases(
   const removed: string[] = [];
   for (const name of await fs.readdir(bases)) {
     const file = path.join(bases, name);
-    if (inUse.has(file)) continue;
-    await fs.rm(file, { force: true });
+    if ([...inUse].some((used) => used === file || path.dirname(used) === file)) continue;
+    await fs.rm(file, { recursive: true, force: true });
     removed.push(file);
   }
   return removed;

@@ -169,7 +169,9 @@ describe('clones', () => {
     const before = await rowOf('source');
     const plan = await test.core.call('clones.plan', { source: 'source', names: ['from-guest'] });
     await test.done(await test.core.call('clones.run', { planId: plan.planId }));
-    const bases = readdirSync(home.paths.bases).map((name) => path.join(home.paths.bases, name));
+    const bases = readdirSync(home.paths.bases).map((name) =>
+      path.join(home.paths.bases, name, 'disk.qcow2'),
+    );
     expect(bases).toHaveLength(1);
     expect((await test.guest(sourceId)).disks[0]!.backing).toBe(bases[0]);
     expect((await test.guest(await idOf('from-guest'))).disks[0]!.backing).toBe(bases[0]);
@@ -178,6 +180,20 @@ describe('clones', () => {
     expect((await rowOf('from-guest')).facts?.machineId).not.toBe(before.facts?.machineId);
     // The base goes when both are gone; the next owner sweeps.
     expect((await test.guest(sourceId)).problem).toBeNull();
+  });
+
+  it('of a linked clone stand on its disk, and through it on the template', async () => {
+    const id = await idOf('web-02');
+    const before = await rowOf('web-02');
+    const plan = await test.core.call('clones.plan', { source: id, names: ['grandchild'] });
+    await test.done(await test.core.call('clones.run', { planId: plan.planId }));
+    const child = await idOf('grandchild');
+    expect((await test.guest(id)).problem).toBeNull();
+    expect((await test.guest(child)).problem).toBeNull();
+    expect((await rowOf('web-02')).facts?.machineId).toBe(before.facts?.machineId);
+    expect((await rowOf('grandchild')).facts?.machineId).toBe(plan.items[0]!.identity.machineId);
+    const [template] = await test.core.call('templates.list', undefined);
+    expect(template!.linkedClones).toEqual(expect.arrayContaining([id, child]));
   });
 
   it('refuse names that are taken, a disk that shrinks, a plan that came too late', async () => {
