@@ -169,7 +169,7 @@ test('the Identity page shows five machines, each its own, and unfolds to all va
   await go('identity');
   const here = page.getByTestId(testIds.identityPage);
   await expect(here).toContainText('Every machine that was read is a machine of its own.');
-  await expect(page.getByTestId(identityRowTestId('web-03'))).toContainText('Written');
+  await expect(page.getByTestId(identityRowTestId('web-03'))).toContainText('Written, not booted');
   await page.getByTestId(identityRowTestId('web-03')).getByRole('button').click();
   await expect(here).toContainText('a link to /etc/machine-id');
   await expectAccessible(page, 'the Identity page without problems');
@@ -298,5 +298,12 @@ test('at 900 by 600 every page and wizard fits its width', async () => {
   expect(await fits()).toBe(true);
   await shot('small-identity');
   await size(1280, 800);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await expectAccessible(page, 'the Identity page, dark');
+  await shot('dark-identity');
+  await go('templates');
+  await expectAccessible(page, 'templates, dark');
+  await shot('dark-templates');
+  await page.emulateMedia({ colorScheme: null });
   expect(errors).toEqual([]);
 });

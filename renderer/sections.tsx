@@ -11,7 +11,7 @@ import { ServersPage } from './features/servers/ServersPage.tsx';
 import { TemplatesPage } from './features/templates/TemplatesPage.tsx';
 import { useGuests } from './stores/guests.ts';
 import { useHost } from './stores/host.ts';
-import { problemGroups, useIdentity } from './stores/identity.ts';
+import { countProblems, useIdentity } from './stores/identity.ts';
 import { allProblems, useKeys } from './stores/keys.ts';
 import { useServers } from './stores/servers.ts';
 import { useTemplates } from './stores/templates.ts';
@@ -62,7 +62,7 @@ export const sections: readonly Section[] = [
     icon: Fingerprint,
     component: IdentityPage,
     useCount: () => {
-      const bad = useIdentity((state) => problemGroups(state.report).length);
+      const bad = useIdentity((state) => countProblems(state.report));
       return bad === 0 ? null : { text: `!${bad}`, bad: true };
     },
   },

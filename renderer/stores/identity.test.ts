@@ -2,7 +2,15 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { DuplicateGroup, IdentityReport, IdentityRow } from '../../shared/model/identity.ts';
 import { fakeBridge, makeGuest } from '../testing/fake-bridge.ts';
-import { identityChanged, repairable, splitRows, touchesIdentity, useIdentity } from './identity.ts';
+import {
+  countProblems,
+  doubles,
+  identityChanged,
+  repairable,
+  splitRows,
+  touchesIdentity,
+  useIdentity,
+} from './identity.ts';
 
 const row = (id: string, patch: Partial<IdentityRow> = {}): IdentityRow => ({
   kind: 'guest',
@@ -47,6 +55,21 @@ describe('what a report means', () => {
     expect(bad.map((one) => one.id)).toEqual(['a', 'b', 'mould', 'off']);
     expect(good.map((one) => one.id)).toEqual(['fine']);
   });
+});
+
+it('machines that share several things are one problem', () => {
+  const [a, b, c] = [row('a'), row('b'), row('c', { verification: 'differs' })];
+  const groups = [
+    group('problem', a, b),
+    { ...group('problem', b, a), kind: 'mac' as const },
+    group('problem', b, c),
+  ];
+  expect(doubles(groups).map((one) => one.shared.map((shared) => shared.kind))).toEqual([
+    ['machine-id', 'mac'],
+    ['machine-id'],
+  ]);
+  expect(countProblems(reportOf([a, b, c], ...groups))).toBe(3);
+  expect(countProblems(null)).toBe(0);
 });
 
 describe('asking for it', () => {

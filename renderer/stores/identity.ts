@@ -1,7 +1,7 @@
 import { create } from 'zustand';
 import { toWire, type WireError } from '../../shared/errors.ts';
 import type { Guest } from '../../shared/model/guest.ts';
-import type { IdentityReport, IdentityRow } from '../../shared/model/identity.ts';
+import type { DuplicateGroup, IdentityReport, IdentityRow } from '../../shared/model/identity.ts';
 import { call } from '../bridge/call.ts';
 
 interface IdentityState {
@@ -65,6 +65,32 @@ export function touchesIdentity(before: Guest | undefined, after: Guest): boolea
 /** Groups that must be mended, in the report's order. */
 export const problemGroups = (report: IdentityReport | null) =>
   report?.groups.filter((group) => group.severity === 'problem') ?? [];
+
+/** Machines that share one thing or several: one problem, mended by one repair. */
+export interface Doubles {
+  readonly members: DuplicateGroup['members'];
+  /** What they share, in the report's order. */
+  readonly shared: readonly DuplicateGroup[];
+}
+
+/** Groups of the same machines made one. */
+export function doubles(groups: readonly DuplicateGroup[]): readonly Doubles[] {
+  const found = new Map<string, { members: DuplicateGroup['members']; shared: DuplicateGroup[] }>();
+  for (const group of groups) {
+    const key = group.members
+      .map(({ kind, id }) => `${kind} ${id}`)
+      .sort()
+      .join('\n');
+    const one = found.get(key);
+    if (one) one.shared.push(group);
+    else found.set(key, { members: group.members, shared: [group] });
+  }
+  return [...found.values()];
+}
+
+/** How many problems there are: sets of doubles, and machines that differ from what was written. */
+export const countProblems = (report: IdentityReport | null): number =>
+  report === null ? 0 : doubles(problemGroups(report)).length + report.rows.filter(rowIsWrong).length;
 
 /** Whether it differs from what Guesthouse wrote, or has no machine-id that holds where it should have one. */
 export const rowIsWrong = (row: IdentityRow): boolean => row.verification === 'differs';

@@ -103,11 +103,15 @@ export const verificationWords: Readonly<
     { word: string; tone: 'running' | 'waiting' | 'failed' | 'off'; meaning: string }
   >
 > = {
-  none: { word: 'Never written', tone: 'off', meaning: 'Guesthouse never wrote its identity.' },
+  none: {
+    word: 'Never repaired',
+    tone: 'off',
+    meaning: 'Guesthouse never wrote its identity: it is as the system made it.',
+  },
   planned: {
-    word: 'Written',
+    word: 'Written, not booted',
     tone: 'waiting',
-    meaning: 'Written to its disk. No boot has confirmed it yet.',
+    meaning: 'It is on its disk. No boot has confirmed it yet.',
   },
   'restart-needed': {
     word: 'Restart needed',

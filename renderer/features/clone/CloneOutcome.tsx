@@ -91,7 +91,7 @@ function Done({ flow }: { flow: Extract<Shown, { step: 'done' }> }) {
   const all = ids.length === plan.items.length;
   return (
     <Dialog
-      title={all ? `${counted(ids.length, 'clone')} of ${plan.source.name}` : `Clones of ${plan.source.name}`}
+      title={`Clones of ${plan.source.name}`}
       width={620}
       testId={testIds.cloneDialog}
       onClose={leave}

@@ -85,7 +85,7 @@ export function HardwareStep({
         />
       </div>
       <fieldset className={css.keys}>
-        <legend>Public keys that may log in</legend>
+        <legend className={keys?.length === 0 ? 'sr-only' : undefined}>Public keys that may log in</legend>
         {keys?.map((key) => (
           <Checkbox
             key={key.id}
@@ -98,7 +98,7 @@ export function HardwareStep({
         ))}
         {paste || keys?.length === 0 ? (
           <TextField
-            label="Paste public keys"
+            label={keys?.length === 0 ? 'Public keys that may log in' : 'Paste public keys'}
             value={form.pasted}
             onChange={(pasted) => put({ pasted })}
             problem={problems.pasted}

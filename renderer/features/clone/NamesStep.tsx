@@ -81,7 +81,7 @@ export function NamesStep({
                 <br />
               </>
             )}
-            One name, several with commas, or a pattern: web-{'{01..20}'} makes web-01 to web-20. Up to 100.
+            One name, several with commas, or a pattern such as web-{'{01..20}'}. Up to 100.
           </>
         }
       />

@@ -1,8 +1,17 @@
 import { ChevronRight, RefreshCw } from 'lucide-react';
 import { Fragment, useEffect, useState } from 'react';
-import type { DuplicateGroup, IdentityReport, IdentityRow } from '../../../shared/model/identity.ts';
+import type { IdentityReport, IdentityRow } from '../../../shared/model/identity.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
-import { problemGroups, repairable, rowIsWrong, splitRows, useIdentity } from '../../stores/identity.ts';
+import {
+  countProblems,
+  type Doubles,
+  doubles,
+  problemGroups,
+  repairable,
+  rowIsWrong,
+  splitRows,
+  useIdentity,
+} from '../../stores/identity.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
 import { cx } from '../../ui/cx.ts';
@@ -55,14 +64,17 @@ export function IdentityPage() {
 }
 
 function headline(report: IdentityReport): string {
-  const count = problemGroups(report).length + report.rows.filter(rowIsWrong).length;
+  const count = countProblems(report);
   return count === 0 ? 'Identity' : counted(count, 'problem');
 }
 
+const keyOf = ({ members, shared }: Doubles) =>
+  [...members.map((one) => one.id), ...shared.map((one) => one.kind + one.value)].join(' ');
+
 function Report({ report }: { report: IdentityReport }) {
-  const problems = problemGroups(report);
+  const problems = doubles(problemGroups(report));
   const wrong = report.rows.filter(rowIsWrong);
-  const notes = report.groups.filter((group) => group.severity === 'note');
+  const notes = doubles(report.groups.filter((group) => group.severity === 'note'));
   const { good } = splitRows(report);
   const ids = repairable(report);
   const { open } = useUi.getState();
@@ -94,7 +106,7 @@ function Report({ report }: { report: IdentityReport }) {
             )}
           </div>
           {problems.map((group) => (
-            <Group key={`${group.kind} ${group.value}`} group={group} rows={report.rows} />
+            <Group key={keyOf(group)} group={group} rows={report.rows} />
           ))}
           {wrong.length > 0 && (
             <section className={css.group} aria-label="Differs from what was written">
@@ -115,7 +127,7 @@ function Report({ report }: { report: IdentityReport }) {
       {notes.length > 0 && (
         <Disclosure title={`${counted(notes.length, 'note')}: not wrong, but good to know`}>
           {notes.map((group) => (
-            <Group key={`${group.kind} ${group.value}`} group={group} rows={report.rows} />
+            <Group key={keyOf(group)} group={group} rows={report.rows} />
           ))}
         </Disclosure>
       )}
@@ -136,20 +148,31 @@ function Report({ report }: { report: IdentityReport }) {
   );
 }
 
-function Group({ group, rows }: { group: DuplicateGroup; rows: readonly IdentityRow[] }) {
-  const members = group.members.flatMap(
+/** Machines that share something: what, what follows from it, and who they are. */
+function Group({ group: { members, shared }, rows }: { group: Doubles; rows: readonly IdentityRow[] }) {
+  const found = members.flatMap(
     ({ kind, id }) => rows.find((row) => row.kind === kind && row.id === id) ?? [],
   );
+  const bad = shared.some((one) => one.severity === 'problem');
   return (
-    <section className={css.group} aria-label={`${groupTitle[group.kind]} ${group.value}`}>
-      <h2>
-        {groupTitle[group.kind]}{' '}
-        <span className="mono selectable" title={group.value}>
-          {group.kind === 'host-key' || group.kind === 'machine-id' ? shortId(group.value) : group.value}
-        </span>
-      </h2>
-      <p className="muted">{group.consequence}</p>
-      <Members rows={members} />
+    <section
+      className={cx(css.group, !bad && css.quiet)}
+      aria-label={`${found.map((row) => row.name).join(', ')}: ${shared.map((one) => groupTitle[one.kind]).join(', ')}`}
+    >
+      <ul className={css.shares}>
+        {shared.map(({ kind, value, consequence }) => (
+          <li key={kind + value}>
+            <h2>
+              {groupTitle[kind]}{' '}
+              <span className="mono selectable" title={value}>
+                {kind === 'host-key' || kind === 'machine-id' || kind === 'uuid' ? shortId(value) : value}
+              </span>
+            </h2>
+            <p className="muted">{consequence}</p>
+          </li>
+        ))}
+      </ul>
+      <Members rows={found} />
     </section>
   );
 }
@@ -182,6 +205,7 @@ function Members({ rows }: { rows: readonly IdentityRow[] }) {
 }
 
 function Verification({ row }: { row: IdentityRow }) {
+  if (row.kind === 'template') return <span className="muted">–</span>;
   const { word, tone, meaning } = verificationWords[row.verification];
   return <Dot tone={tone} word={word} title={meaning} />;
 }

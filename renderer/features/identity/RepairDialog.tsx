@@ -175,6 +175,9 @@ export function RepairDialog({ ids }: { ids: readonly string[] }) {
 /** The very values of one machine, and the paths they go to. */
 function PlannedItem({ item, many }: { item: Item; many: boolean }) {
   const { identity } = item;
+  const was = useIdentity((state) =>
+    state.report?.rows.find((row) => row.kind === item.kind && row.id === item.id),
+  );
   return (
     <section className={css.planned} aria-label={item.name}>
       <h3>
@@ -186,18 +189,7 @@ function PlannedItem({ item, many }: { item: Item; many: boolean }) {
       ) : (
         <>
           <dl className={panes.facts}>
-            {identity.machineId && (
-              <>
-                <dt>machine-id</dt>
-                <dd>
-                  <CopyText
-                    text={identity.machineId}
-                    label={`new machine-id of ${item.name}`}
-                    write={writeClipboard}
-                  />
-                </dd>
-              </>
-            )}
+            {identity.machineId && <NewValue name="machine-id" value={identity.machineId} of={item.name} />}
             {identity.hostname && (
               <>
                 <dt>Hostname</dt>
@@ -205,15 +197,19 @@ function PlannedItem({ item, many }: { item: Item; many: boolean }) {
               </>
             )}
             {identity.hostKeys.map((key) => (
-              <PlannedKey
+              <NewValue
                 key={key.fingerprint}
-                type={key.type}
-                fingerprint={key.fingerprint}
-                name={item.name}
+                name="Host key"
+                value={key.fingerprint}
+                note={key.type}
+                of={item.name}
               />
             ))}
+            {identity.uuid && identity.uuid !== was?.uuid && (
+              <NewValue name="UUID" value={identity.uuid} of={item.name} />
+            )}
             {identity.macs.map((mac) => (
-              <PlannedKey key={mac} type="New MAC" fingerprint={mac} name={item.name} />
+              <NewValue key={mac} name="MAC" value={mac} of={item.name} />
             ))}
           </dl>
           {item.warnings.map((warning) => (
@@ -234,12 +230,13 @@ function PlannedItem({ item, many }: { item: Item; many: boolean }) {
   );
 }
 
-function PlannedKey({ type, fingerprint, name }: { type: string; fingerprint: string; name: string }) {
+function NewValue({ name, value, note, of }: { name: string; value: string; note?: string; of: string }) {
   return (
     <>
-      <dt>{type.replace(/^ssh-|^ecdsa-sha2-/, '')}</dt>
-      <dd>
-        <CopyText text={fingerprint} label={`${type} of ${name}`} write={writeClipboard} />
+      <dt>New {name}</dt>
+      <dd className={css.hostKey}>
+        <CopyText text={value} label={`new ${note ?? name} of ${of}`} write={writeClipboard} />
+        {note && <span className="muted">{note}</span>}
       </dd>
     </>
   );

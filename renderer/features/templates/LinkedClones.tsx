@@ -9,6 +9,7 @@ import { Button } from '../../ui/Button.tsx';
 import { Progress, StateDot } from '../../ui/parts.tsx';
 import css from './templates.module.css';
 
+const order = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
 const canCopy = (guest: Guest) => guest.state === 'off' || guest.state === 'crashed';
 
 function show(id: string) {
@@ -22,7 +23,7 @@ function show(id: string) {
 /** The clones that stand on a template's disk, each with the way out: a whole disk of its own. */
 export function LinkedClones({ ids }: { ids: readonly string[] }) {
   const byId = useGuests((state) => state.byId);
-  const guests = ids.flatMap((id) => byId[id] ?? []);
+  const guests = ids.flatMap((id) => byId[id] ?? []).sort((a, b) => order.compare(a.name, b.name));
   const [all, setAll] = useState(false);
   const ready = guests.filter(canCopy);
   const makeAll = async () => {
