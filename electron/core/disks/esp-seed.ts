@@ -22,17 +22,7 @@ export async function refreshEspSeed(
   options: Pick<EditOptions, 'runtimeDir' | 'signal'>,
   make: (size: number) => Uint8Array,
 ): Promise<number> {
-  const { reader, chain } = await openImageChain(image, policy);
-  const volumes: Awaited<ReturnType<typeof readVolumes>> = [];
-  try {
-    for (const volume of await readVolumes(reader, 0)) {
-      if (volume.kind !== 'vfat') continue;
-      const part = new SliceReader(reader, volume.partition.offset, volume.partition.size);
-      if (await findFatFile(part, seedPath)) volumes.push(volume); // an export costs more than a look
-    }
-  } finally {
-    await reader.close();
-  }
+  const { volumes, chain } = await seedVolumes(image, policy);
   let done = 0;
   for (const { partition } of volumes) {
     const { number, offset, size } = partition;
@@ -49,6 +39,26 @@ export async function refreshEspSeed(
     }
   }
   return done;
+}
+
+/** How many {@link refreshEspSeed} would overwrite: a look, without any program. */
+export async function countEspSeeds(image: DiskRef, policy: ImagePolicy): Promise<number> {
+  return (await seedVolumes(image, policy)).volumes.length;
+}
+
+async function seedVolumes(image: DiskRef, policy: ImagePolicy) {
+  const { reader, chain } = await openImageChain(image, policy);
+  const volumes: Awaited<ReturnType<typeof readVolumes>> = [];
+  try {
+    for (const volume of await readVolumes(reader, 0)) {
+      if (volume.kind !== 'vfat') continue;
+      const part = new SliceReader(reader, volume.partition.offset, volume.partition.size);
+      if (await findFatFile(part, seedPath)) volumes.push(volume); // an export costs more than a look
+    }
+  } finally {
+    await reader.close();
+  }
+  return { volumes, chain };
 }
 
 async function overwrite(file: string, make: (size: number) => Uint8Array): Promise<boolean> {

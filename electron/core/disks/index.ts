@@ -2,7 +2,7 @@
 
 export { copyImage } from './copy.ts';
 export { type EditOptions, type EditPlan, type EditReport, editDisk, type WriteOptions } from './edit.ts';
-export { refreshEspSeed } from './esp-seed.ts';
+export { countEspSeeds, refreshEspSeed } from './esp-seed.ts';
 export { type ForeignImage, inspectForeign } from './foreign.ts';
 export { cleanStaleExports } from './fuse-export.ts';
 export { type GuestRoot, openGuestDisk, surveyDisks, UnsupportedDiskError, type Volume } from './guestfs.ts';

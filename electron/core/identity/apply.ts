@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { type EditOptions, type EditPlan, editDisk } from '../disks/edit.ts';
 import type { DiskRef, ImagePolicy } from '../disks/index.ts';
-import { openGuestDisk } from '../disks/index.ts';
+import { countEspSeeds, openGuestDisk, refreshEspSeed } from '../disks/index.ts';
 import { DiskTree } from './disk-tree.ts';
-import type { PartPlan } from './plan/context.ts';
+import type { PartPlan, Step } from './plan/context.ts';
 import { type IdentityPlanRequest, planIdentity } from './plan.ts';
 import type { GuestTree, TreeEdit } from './tree.ts';
 
@@ -12,9 +13,34 @@ export interface DiskSet {
   readonly policy: ImagePolicy;
 }
 
+type Change = Step['change'];
+
 /** Says what would change, without touching the disk. */
-export async function previewIdentity(set: DiskSet, request: IdentityPlanRequest): Promise<PartPlan> {
-  return withTree(set, (tree) => planIdentity(tree, request));
+export async function previewIdentity(
+  set: DiskSet,
+  request: IdentityPlanRequest,
+): Promise<PartPlan & { readonly changes: readonly Change[] }> {
+  const plan = await withTree(set, (tree) => planIdentity(tree, request));
+  return {
+    ...plan,
+    changes: [...plan.steps.map((step) => step.change), ...(await espChanges(set, request))],
+  };
+}
+
+/** The boot loader's seed is in no tree: it stands on the EFI system partition (bootctl(1)). */
+async function espChanges(set: DiskSet, request: IdentityPlanRequest): Promise<Change[]> {
+  if (!request.parts.includes('random-seed')) return [];
+  const changes: Change[] = [];
+  for (const disk of set.disks)
+    for (let n = await countEspSeeds(disk, set.policy); n > 0; n--)
+      changes.push({
+        part: 'random-seed',
+        path: 'loader/random-seed on the EFI system partition',
+        action: 'write',
+        before: null,
+        after: 'new random bytes',
+      });
+  return changes;
 }
 
 /** Opens the disks for reading while `use` runs. */
@@ -41,6 +67,8 @@ export async function applyIdentity(
       plan.steps.map((step) => step.edit),
     );
   });
+  if (request.parts.includes('random-seed'))
+    for (const disk of set.disks) await refreshEspSeed(disk, set.policy, options, randomBytes);
   return plan;
 }
 

@@ -1,7 +1,8 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as z from 'zod';
-import { createOverlay, type DiskRef, type ImagePolicy } from '../disks/index.ts';
+import { GuesthouseError } from '../../../shared/errors.ts';
+import { createOverlay, type DiskRef, type ImagePolicy, isInUse } from '../disks/index.ts';
 import { run } from '../platform/exec.ts';
 import { faultPoint } from '../platform/fault.ts';
 import { makePrivateDir, readTextIfAny, syncDir, writeAtomic } from '../platform/fs.ts';
@@ -32,6 +33,8 @@ export interface Transaction {
 
 /**
  * Runs an edit of a stopped guest.
+ * @throws {GuesthouseError} `disk-in-use` when any QEMU holds a disk: an overlay would not notice, and merging it would
+ *   change a running guest's disk, or what another guest's disk stands on
  * @param use edits the overlays, then calls `commit`; when it throws or does not commit, nothing changed
  */
 export async function editGuest<T>(
@@ -41,6 +44,7 @@ export async function editGuest<T>(
   use: (transaction: Transaction) => Promise<T>,
 ): Promise<T> {
   await recoverTransaction(folder);
+  await mustBeFree(disks);
   const work = path.join(folder, folderName);
   await makePrivateDir(work);
   try {
@@ -55,6 +59,7 @@ export async function editGuest<T>(
       disks: overlays,
       async commit(files) {
         faultPoint('edit:edited');
+        await mustBeFree(disks);
         const journal: Journal = {
           version: 1,
           disks: disks.map((disk, index) => ({
@@ -72,6 +77,15 @@ export async function editGuest<T>(
   } finally {
     await recoverTransaction(folder);
   }
+}
+
+async function mustBeFree(disks: readonly DiskRef[]): Promise<void> {
+  for (const disk of disks)
+    if (await isInUse(disk))
+      throw new GuesthouseError('disk-in-use', 'The disk is in use.', {
+        why: `A running QEMU holds ${disk.path}.`,
+        todo: 'Shut the guest down first.',
+      });
 }
 
 /** Finishes or forgets what a kill interrupted. Must be called before the guest's disks are used. */

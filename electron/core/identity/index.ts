@@ -87,7 +87,7 @@ export function createIdentity(deps: IdentityDeps) {
       const values = await makeValues(hostname, ['ed25519', 'ecdsa']);
       const request = { mode: 'repair' as const, parts, values, macs };
       const plan = snapshot
-        ? await planIdentity(snapshot.tree, request)
+        ? await planOverSsh(snapshot.tree, request)
         : await previewIdentity({ disks: sourceDisks(entry!.stored), policy }, request);
       const repair = { values, parts, uuid, macs };
       return {
@@ -95,7 +95,7 @@ export function createIdentity(deps: IdentityDeps) {
         item: {
           ...base,
           identity: shownIdentity(repair, domain),
-          changes: plan.steps.map((step) => step.change),
+          changes: plan.changes,
           error: null,
           warnings: plan.warnings,
         },
@@ -111,6 +111,11 @@ export function createIdentity(deps: IdentityDeps) {
         item: { ...base, identity: nothing, changes: [], error: toWire(error), warnings: [] },
       };
     }
+  }
+
+  async function planOverSsh(...[tree, request]: Parameters<typeof planIdentity>) {
+    const plan = await planIdentity(tree, request);
+    return { ...plan, changes: plan.steps.map((step) => step.change) };
   }
 
   async function repairOverSsh(repair: PlannedRepair, signal: AbortSignal): Promise<void> {

@@ -107,7 +107,7 @@ export async function planClones(
 
   const preview =
     disks.length === 0
-      ? { steps: [], warnings: ['The source has no disk: nothing in it identifies a system.'] }
+      ? { changes: [], warnings: ['The source has no disk: nothing in it identifies a system.'] }
       : await previewIdentity({ disks, policy: around.policy }, identityRequest(clones[0]!, parts, request));
   const warnings = [...preview.warnings];
   if (domain.count('tpm') > 0)
@@ -120,7 +120,7 @@ export async function planClones(
       source: { kind: source.kind, id: source.stored.id, name: source.name },
       linked: request.linked,
       items: clones.map((clone) => clone.item),
-      changes: preview.steps.map((step) => step.change),
+      changes: preview.changes,
       notes: notes(source, request, domain),
       warnings,
       bytesEach: request.linked

@@ -61,7 +61,7 @@ export async function planSeal(
       planId: randomUUID(),
       name,
       parts,
-      changes: preview.steps.map((step) => step.change),
+      changes: preview.changes,
       warnings,
     },
     request,
