@@ -66,7 +66,10 @@ test('wrong permissions are shown with what ssh does about them, and repaired', 
   await expectAccessible(page, 'keys with permission problems');
   await problems.getByRole('button', { name: 'Repair', exact: true }).first().click();
   await expect(problems).toContainText('1 permission problem');
-  await problems.getByRole('button', { name: /^Repair/ }).first().click();
+  await problems
+    .getByRole('button', { name: /^Repair/ })
+    .first()
+    .click();
   await expect(problems).toHaveCount(0);
   expect([mode('open'), mode('writable')]).toEqual([0o600, 0o600]);
 });
@@ -84,7 +87,7 @@ test('a key is made in the window', async () => {
   await shot('key-made');
   await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
   await page.getByTestId(keyRowTestId('laptop')).click();
-  await expect(page.getByTestId(testIds.keyDetails)).toContainText('ED25519');
+  await expect(page.getByTestId(testIds.keyDetails)).toContainText('Ed25519');
   await shot('keys');
   await expectAccessible(page, 'the keys with details');
   expect(mode('laptop')).toBe(0o600);
@@ -130,7 +133,11 @@ test('the key is copied to a server that asks for a password, in the window', as
   await page.getByTestId(navTestId('keys')).click();
   await page.getByTestId(keyRowTestId('laptop')).click();
   await page.getByTestId(testIds.copyKey).click();
-  await page.getByRole('dialog').getByText(/^cloud/).first().click();
+  await page
+    .getByRole('dialog')
+    .getByText(/^cloud/)
+    .first()
+    .click();
   await shot('copy-choose');
   await expectAccessible(page, 'choosing hosts for a key');
   await page.getByTestId(testIds.copyKeySubmit).click();
@@ -202,7 +209,10 @@ test('a reload keeps the consoles and how they lie', async () => {
 
 test('a console says why it ended, and connects again in its place', async () => {
   test.skip(!server, 'a password needs an account, which only root can make');
-  await page.locator('.xterm-helper-textarea:visible, [data-terminal]:visible .xterm-helper-textarea').first().focus();
+  await page
+    .locator('.xterm-helper-textarea:visible, [data-terminal]:visible .xterm-helper-textarea')
+    .first()
+    .focus();
   await page.keyboard.type('exit\n');
   await expect(page.getByTestId(testIds.dockStatus)).toContainText('You logged out', { timeout: 15_000 });
   await shot('ended');
@@ -252,7 +262,9 @@ test('the wizard and a small window', async () => {
   await shot('access-key');
   await expectAccessible(page, 'the wizard for access');
   await page.keyboard.press('Escape');
-  await launched.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.setContentSize(900, 600));
+  await launched.app.evaluate(({ BrowserWindow }) =>
+    BrowserWindow.getAllWindows()[0]?.setContentSize(900, 600),
+  );
   await page.getByTestId(navTestId('keys')).click();
   await expect.poll(() => page.evaluate(() => window.innerWidth)).toBe(900);
   await shot('small-keys');
@@ -262,7 +274,9 @@ test('the wizard and a small window', async () => {
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.getByTestId(navTestId('servers')).click();
   await shot('small-servers-dark');
-  await launched.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.setContentSize(1280, 800));
+  await launched.app.evaluate(({ BrowserWindow }) =>
+    BrowserWindow.getAllWindows()[0]?.setContentSize(1280, 800),
+  );
   await expect.poll(() => page.evaluate(() => window.innerWidth)).toBe(1280);
   await page.getByTestId(navTestId('keys')).click();
   await page.getByTestId(keyRowTestId('laptop')).click();

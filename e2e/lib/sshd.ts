@@ -59,7 +59,9 @@ export async function startPasswordServer(): Promise<PasswordServer> {
     execFileSync('chpasswd', { input: `${user}:${password}\n` });
     const hostKey = join(dir, 'host');
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'host', '-f', hostKey]);
-    const fingerprint = execFileSync('ssh-keygen', ['-lf', `${hostKey}.pub`], { encoding: 'utf8' }).split(' ')[1]!;
+    const fingerprint = execFileSync('ssh-keygen', ['-lf', `${hostKey}.pub`], { encoding: 'utf8' }).split(
+      ' ',
+    )[1]!;
     const port = await freePort();
     mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
     const config = join(dir, 'config');

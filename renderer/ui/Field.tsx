@@ -16,6 +16,7 @@ interface Common {
   /** A sentence saying what is wrong, or null. */
   problem?: string | null;
   isDisabled?: boolean;
+  onBlur?: () => void;
   autoFocus?: boolean;
 }
 

@@ -11,7 +11,7 @@ import { Button, IconButton } from '../../ui/Button.tsx';
 import { FilterMenu, MenuButton, type MenuEntry } from '../../ui/Menu.tsx';
 import { testIds } from '../../ui/testids.ts';
 import css from './consoles.module.css';
-import { textOf } from './screens.ts';
+import { focusScreen, textOf } from './screens.ts';
 
 /** Another SSH console to the same host, beside or below. */
 export function splitSame(terminal: Terminal, split: 'row' | 'column'): void {
@@ -129,7 +129,8 @@ export function DockTools({ tab, active }: { tab: DockTab; active: Terminal }) {
         data-testid={testIds.typeToAll}
         onPress={() => {
           toggleTypeToAll(tab);
-          useUi.getState().showTerminal(active.id);
+          // What one wants now is to type.
+          focusScreen(active.id);
         }}
       >
         <Keyboard size={14} aria-hidden="true" />

@@ -180,7 +180,9 @@ export function TerminalView({
   };
 
   return (
-    <section
+    // biome-ignore lint/a11y/useSemanticElements: no fieldset; and two consoles of one host are no landmarks
+    <div
+      role="group"
       className={cx(css.panel, typed && css.typed)}
       style={
         rect
@@ -265,7 +267,7 @@ export function TerminalView({
           </pre>
         </Confirm>
       )}
-    </section>
+    </div>
   );
 }
 

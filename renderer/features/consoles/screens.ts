@@ -10,6 +10,9 @@ export function joinScreens(id: string, term: Terminal): () => void {
   };
 }
 
+/** Gives a console the keyboard. */
+export const focusScreen = (id: string): void => screens.get(id)?.focus();
+
 /** Everything a console still holds, scrollback included: long lines as the program wrote them, not as they wrap. */
 export function textOf(id: string): string | null {
   const buffer = screens.get(id)?.buffer.normal;

@@ -20,7 +20,8 @@ import { Permissions } from './Permissions.tsx';
 
 export function typeWords({ type, bits }: Pick<Key, 'type' | 'bits'>): string {
   if (type === null) return 'unknown';
-  return type === 'ED25519' || bits === null ? type : `${type} ${bits}`;
+  const name = type.replace('ED25519', 'Ed25519');
+  return type.startsWith('ED25519') || bits === null ? name : `${name} ${bits}`;
 }
 
 export function verdict(key: Key): { tone: 'running' | 'waiting' | 'failed'; word: string } {

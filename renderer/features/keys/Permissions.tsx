@@ -8,9 +8,6 @@ import { CopyText } from '../../ui/parts.tsx';
 import { testIds } from '../../ui/testids.ts';
 import css from './keys.module.css';
 
-/** 0o644 as people write it. */
-export const modeText = (mode: number) => mode.toString(8).padStart(4, '0');
-
 /** What is wrong, what OpenSSH does about it, and the repair. */
 export function Permissions({ problems }: { problems: readonly PermissionProblem[] }) {
   const fixable = problems.filter((problem) => problem.fixable);
@@ -37,13 +34,7 @@ export function Permissions({ problems }: { problems: readonly PermissionProblem
               <div>
                 {problem.problem} {problem.consequence}
               </div>
-              {problem.fixable ? (
-                problem.mode !== problem.wanted && (
-                  <small>
-                    It is {modeText(problem.mode)} and becomes {modeText(problem.wanted)}.
-                  </small>
-                )
-              ) : (
+              {!problem.fixable && (
                 <small>
                   Guesthouse cannot repair this one:{' '}
                   <CopyText text={problem.command} label="command" write={writeClipboard} wrap />

@@ -152,7 +152,7 @@ function HostKey({ prompt }: { prompt: Prompt }) {
       <p>
         On the machine:{' '}
         <CopyText
-          text="ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
+          text={`ssh-keygen -lf /etc/ssh/ssh_host_${hostKey.type.toLowerCase()}_key.pub`}
           label="command"
           write={writeClipboard}
           wrap

@@ -13,6 +13,8 @@ import { testIds } from '../../ui/testids.ts';
 import { type Checked, checkServer, emptyForm, formOf, type ServerForm, takeApart } from './server-form.ts';
 import css from './servers.module.css';
 
+const isPaste = (before: string, after: string) => after.length - before.length > 1;
+
 /** The fields of a server; the same in the dialog and the wizard. */
 export function ServerFields({
   form,
@@ -41,7 +43,11 @@ export function ServerFields({
         <TextField
           label="Address"
           value={form.address}
-          onChange={(typed) => onChange(takeApart(form, typed))}
+          // What is typed is taken apart when the field is left: in the middle of typing it would be too early.
+          onChange={(typed) =>
+            onChange(isPaste(form.address, typed) ? takeApart(form, typed) : { ...form, address: typed })
+          }
+          onBlur={() => onChange(takeApart(form, form.address))}
           problem={problem('address')}
           placeholder="203.0.113.7 or host.example"
           mono
