@@ -31,6 +31,7 @@ export type CloneFlow =
       readonly error: WireError | null;
       readonly cancelled: boolean;
       readonly started: boolean;
+      readonly operation: string | null;
     };
 
 /** The batch of clones being made, one at a time; it goes on when its dialog is closed. */
@@ -109,6 +110,7 @@ export async function runClones(plan: ClonePlan, afterwards: Afterwards): Promis
     error: failure === null || cancelled ? null : toWire(failure),
     cancelled,
     started,
+    operation,
   });
   // Nobody looks: the operation's outcome was told, and the next "Clone" begins anew.
   if (useUi.getState().dialog?.kind !== 'clone') set({ step: 'idle' });

@@ -1,9 +1,17 @@
 import type { Operation } from '../../shared/model/operation.ts';
 import { call } from '../bridge/call.ts';
 import { tellError, useToasts } from './toasts.ts';
+import { type DialogState, useUi } from './ui.ts';
 
 /** Operations whose end shows by itself (a state in the list, a console that opens): no toast when they go well. */
 const quiet = /^(guest\.|key\.(create|copy)$|server\.|ssh\.prepare)/;
+
+/** Dialogs that show how these end, each with the next step: a toast would tell it twice and cover their buttons. */
+const shownBy: Readonly<Record<string, DialogState['kind']>> = {
+  'template.seal': 'seal',
+  'clones.run': 'clone',
+  'identity.repair': 'repair',
+};
 
 /** A shut-down that ran out of time is answered by the dialog that offers to force it. */
 export const isShutdownTimeout = (operation: Operation) =>
@@ -13,6 +21,8 @@ export const isShutdownTimeout = (operation: Operation) =>
 export function announceOutcome(before: Operation | undefined, after: Operation): void {
   const wasOpen = before === undefined || before.endedAt === null;
   if (!wasOpen || after.endedAt === null) return;
+  const shown = shownBy[after.kind];
+  if (shown !== undefined && useUi.getState().dialog?.kind === shown) return;
   const add = useToasts.getState().add;
   if (after.status === 'cancelled') add({ tone: 'plain', text: `${after.title}: cancelled` });
   else if (after.status === 'failed' && after.error) {

@@ -61,16 +61,27 @@ function Making({ flow }: { flow: Extract<Shown, { step: 'making' }> }) {
 function Done({ flow }: { flow: Extract<Shown, { step: 'done' }> }) {
   const { plan, results, took, error, cancelled, started } = flow;
   const ids = madeIds(plan, results);
+  const undoable = useOperations(
+    (state) => flow.operation !== null && state.byId[flow.operation]?.undoable === true,
+  );
+  const undo = () => {
+    if (flow.operation) call('operations.undo', { id: flow.operation }).catch(tellError);
+  };
   const leave = () => {
     useCloneFlow.getState().set({ step: 'idle' });
     useUi.getState().close();
+  };
+  const dismiss = () => {
+    leave();
+    if (undoable && !started && ids.length > 0)
+      tell(`${counted(ids.length, 'clone')} of ${plan.source.name} made`, { label: 'Undo', run: undo });
   };
   const show = () => {
     const ui = useUi.getState();
     ui.go('guests');
     ui.set({ filter: '', stateFilter: new Set(), tagFilter: new Set() });
     ui.select(ids, ids[0] ?? null);
-    leave();
+    dismiss();
   };
   const copy = () => {
     const words = { made: 'made', cancelled: 'not made, cancelled', failed: 'not made' } as const;
@@ -94,9 +105,20 @@ function Done({ flow }: { flow: Extract<Shown, { step: 'done' }> }) {
       title={`Clones of ${plan.source.name}`}
       width={620}
       testId={testIds.cloneDialog}
-      onClose={leave}
+      onClose={dismiss}
       foot={
         <>
+          {undoable && !started && ids.length > 0 && (
+            <Button
+              look="quiet"
+              onPress={() => {
+                leave();
+                undo();
+              }}
+            >
+              Undo
+            </Button>
+          )}
           <Button onPress={copy}>Copy report</Button>
           {ids.length > 0 && <Button onPress={show}>Show in list</Button>}
           {ids.length > 0 ? (

@@ -199,7 +199,7 @@ function PlannedItem({ item, many }: { item: Item; many: boolean }) {
             {identity.hostKeys.map((key) => (
               <NewValue
                 key={key.fingerprint}
-                name="Host key"
+                name="host key"
                 value={key.fingerprint}
                 note={key.type}
                 of={item.name}
