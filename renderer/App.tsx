@@ -146,7 +146,7 @@ function Main({ retry }: { retry: () => void }) {
   const { toasts, close } = useToasts();
   const connection = useConnection((state) => state.connection);
   const dock = useTerminals((state) => state.all.length > 0);
-  const { dockOpen, dockHeight, open } = useUi();
+  const { dockOpen, dockHeight, dialog, open } = useUi();
   return (
     <div className={css.app} data-testid={testIds.app}>
       <header className={css.top}>
@@ -201,7 +201,9 @@ function Main({ retry }: { retry: () => void }) {
       <Dock />
       <Toasts
         toasts={toasts}
-        bottom={dock ? (dockOpen ? Math.min(dockHeight, window.innerHeight - 200) : 32) + 16 : 16}
+        bottom={
+          dialog ? null : dock ? (dockOpen ? Math.min(dockHeight, window.innerHeight - 200) : 32) + 16 : 16
+        }
         onClose={close}
         onShow={(error) => open({ kind: 'error', error })}
       />

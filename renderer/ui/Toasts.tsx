@@ -19,7 +19,10 @@ const icons = {
   bad: <CircleAlert size={16} aria-hidden="true" />,
 };
 
-/** Outcomes, at the lower right, `bottom` pixels above the edge so that they never cover the dock. */
+/**
+ * Outcomes, at the lower right, `bottom` pixels above the edge so that they never cover the dock. Null, while a dialog is
+ * open: over the title bar, which is at rest then, and not over the dialog's buttons.
+ */
 export function Toasts({
   toasts,
   bottom,
@@ -27,12 +30,16 @@ export function Toasts({
   onShow,
 }: {
   toasts: readonly ToastView[];
-  bottom: number;
+  bottom: number | null;
   onClose: (id: number) => void;
   onShow: (error: WireError) => void;
 }) {
   return (
-    <section aria-label="Notifications" className={css.toasts} style={{ bottom }}>
+    <section
+      aria-label="Notifications"
+      className={css.toasts}
+      style={bottom === null ? { top: 4 } : { bottom }}
+    >
       {toasts.map((toast) => (
         <div
           key={toast.id}
