@@ -8,6 +8,7 @@ import { Splitter } from './Splitter.tsx';
 
 /** A list beside the details of one thing; below 1000 px the details are a page of their own. */
 export function TwoPanes({
+  page,
   list,
   title,
   mark,
@@ -19,6 +20,8 @@ export function TwoPanes({
   onBack,
   testId,
 }: {
+  /** What the page is called: the list says it itself, the details alone do not. */
+  page: string;
   list: ReactNode;
   /** Of what is shown in the details; null: nothing is chosen. */
   title: string | null;
@@ -59,7 +62,13 @@ export function TwoPanes({
       {details}
     </section>
   );
-  if (whole) return <div className={css.page}>{pane}</div>;
+  if (whole)
+    return (
+      <div className={css.page}>
+        <h1 className="sr-only">{page}</h1>
+        {pane}
+      </div>
+    );
   return (
     <div className={css.page}>
       <div className={css.listPane} data-pane="list">

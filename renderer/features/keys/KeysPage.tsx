@@ -119,6 +119,7 @@ export function KeysPage() {
   if (keys.length === 0) return body;
   return (
     <TwoPanes
+      page="Keys"
       list={body}
       title={key?.name ?? null}
       mark={key && <Dot {...verdict(key)} />}

@@ -89,6 +89,7 @@ export function ServersPage() {
   if (shown.length === 0) return body;
   return (
     <TwoPanes
+      page="Servers"
       list={body}
       title={server?.name ?? null}
       mark={server && <Dot {...reachedWords(server)} />}
