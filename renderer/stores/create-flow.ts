@@ -27,12 +27,13 @@ export async function createGuest(spec: CreateSpec): Promise<void> {
   const { set } = useCreateFlow.getState();
   const name = spec.name;
   try {
-    if (useStarters.getState().byId[spec.from.id]?.status !== 'built') {
+    const { from } = spec;
+    if (from.kind === 'starter' && useStarters.getState().byId[from.id]?.status !== 'built') {
       set({ step: 'building', name, operation: null });
       const underWay = useOperations
         .getState()
         .all.find((op) => isUnderWay(op) && op.kind.startsWith('starter'))?.id;
-      const operation = underWay ?? (await call('starters.build', { id: spec.from.id })).operation;
+      const operation = underWay ?? (await call('starters.build', { id: from.id })).operation;
       set({ step: 'building', name, operation });
       await operationEnd(operation);
     }

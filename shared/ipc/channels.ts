@@ -20,6 +20,7 @@ export const guestCalls = [
   'guests.delete',
   'guests.log',
   'guests.waitSsh',
+  'guests.inspectSource',
   'guests.checkXml',
   'guests.exportXml',
   'guests.setXml',

@@ -88,9 +88,44 @@ export interface DeletePlan {
   readonly kept: readonly { path: string; why: string }[];
 }
 
+const filePath = z.string().min(1).max(4096).startsWith('/', 'The path must be absolute.');
+const firmware = z.enum(['bios', 'uefi', 'secure-boot']).default('bios');
+
+/** What a file is that a guest could be made from. */
+export interface SourceImage {
+  readonly path: string;
+  /** As its first bytes say: qcow2, vmdk, vdi, vhdx, vpc, iso; raw for all else. */
+  readonly format: string;
+  /** Bytes the guest would see; null where only QEMU can tell (VHDX). */
+  readonly virtualSize: number | null;
+  /** The volume label of an ISO. */
+  readonly label: string | null;
+  /** What the label suggests; `memory` in MiB, `disk` in GiB. */
+  readonly system: {
+    readonly name: string;
+    readonly kind: 'full' | 'hybrid';
+    readonly memory: number;
+    readonly disk: number;
+  } | null;
+}
+
 export const createSpec = z.object({
   name: guestName,
-  from: z.object({ kind: z.literal('starter'), id: z.literal('debian-12') }),
+  from: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('starter'), id: z.literal('debian-12') }),
+    z.object({
+      kind: z.literal('image'),
+      /** Absolute, on this computer. */
+      path: filePath,
+      /** `copy` converts to qcow2, `link` makes an overlay, `in-place` lets the guest write to the file itself. */
+      mode: z.enum(['copy', 'link', 'in-place']).default('copy'),
+      /** Null: told from its first bytes. A person who knows better states it. */
+      format: z.enum(['raw', 'qcow2', 'vmdk', 'vdi', 'vhdx', 'vpc']).nullable().default(null),
+      firmware,
+    }),
+    /** An empty disk (20 GiB unless `diskSize` says) and the medium in a CD drive. */
+    z.object({ kind: z.literal('iso'), path: filePath, firmware }),
+  ]),
   vcpus: z.number().int().min(1).max(256).default(2),
   /** MiB */
   memory: z
@@ -142,6 +177,8 @@ export const guestContract = {
   'guests.log': call(one.extend({ lines: z.number().int().min(1).max(5000).default(200) })).returns<string>(),
   /** Ends when the guest's sshd sends its banner. */
   'guests.waitSsh': call(one.extend({ timeout: z.number().positive().default(300) })).returns<Started>(),
+  /** Looks at an image or ISO without opening what it refers to. Fails with `disk-refused` and the reason. */
+  'guests.inspectSource': call(z.object({ path: filePath })).returns<SourceImage>(),
   'guests.checkXml': call(z.object({ xml: xmlText })).returns<XmlCheck>(),
   /** The kept text, byte for byte: what `virsh define` accepts and `guests.importXml` takes again. */
   'guests.exportXml': call(one).returns<{ name: string; xml: string }>(),

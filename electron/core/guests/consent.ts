@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs';
+import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as z from 'zod';
 import { GuesthouseError } from '../../../shared/errors.ts';
@@ -20,6 +21,12 @@ export async function readAgreed(folder: string): Promise<readonly string[]> {
 export async function addAgreed(folder: string, reaches: readonly string[]): Promise<void> {
   const all = new Set([...(await readAgreed(folder)), ...reaches]);
   await writeAtomic(agreedFile(folder), `${JSON.stringify([...all], null, 1)}\n`);
+}
+
+/** The files as they are named, and as they are called with all links followed. */
+export async function withRealPaths(files: readonly string[]): Promise<string[]> {
+  const real = await Promise.all(files.map((file) => fs.realpath(file).catch(() => file)));
+  return [...new Set([...files, ...real])];
 }
 
 /** {@link domainProblems} for a library: a link inside it that leads out of it is outside. */

@@ -13,6 +13,7 @@ import { run } from '../platform/exec.ts';
 import { writeAtomic } from '../platform/fs.ts';
 import { buildStarter, type StarterImage } from '../templates/starter/build.ts';
 import { copyDisk, syncFile } from './copy-disk.ts';
+import { createFrom, type FileSource } from './create-from.ts';
 import { serialLog } from './launch.ts';
 import type { Lifecycle, LifecycleDeps } from './lifecycle.ts';
 import { libraryPolicy, loadOne } from './loading.ts';
@@ -20,6 +21,7 @@ import { choosePort, hostPorts } from './ports.ts';
 import { assertNameFree, domainFile, folderName } from './store.ts';
 
 export type ParsedCreate = z.output<typeof createSpec>;
+type StarterCreate = ParsedCreate & { readonly from: { readonly kind: 'starter' } };
 
 /** Machine types by kind, pinned: QEMU keeps them for years, and a guest keeps its hardware. */
 const machines = { hybrid: 'pc-q35-7.2', full: 'pc-i440fx-7.2', paravirtual: 'microvm' } as const;
@@ -48,7 +50,10 @@ export class Creator {
     try {
       const { operation, result } = this.deps.runner.start(
         { kind: 'guest.create', title: `Making ${spec.name}`, subject: id, lock: `guest:${id}` },
-        (op) => this.run(id, uuid, spec, op),
+        (op) =>
+          spec.from.kind === 'starter'
+            ? this.run(id, uuid, { ...spec, from: spec.from }, op)
+            : this.runFrom(id, uuid, spec, spec.from, op),
       );
       result
         .finally(() => this.pendingNames.delete(spec.name))
@@ -63,7 +68,23 @@ export class Creator {
     }
   }
 
-  private async run(id: string, uuid: string, spec: ParsedCreate, op: OperationContext): Promise<void> {
+  private async runFrom(
+    id: string,
+    uuid: string,
+    spec: ParsedCreate,
+    from: FileSource,
+    op: OperationContext,
+  ): Promise<void> {
+    const port = await choosePort(this.claimedPorts());
+    this.pendingPorts.add(port);
+    try {
+      await createFrom(this.deps, { id, uuid, port }, spec, from, op);
+    } finally {
+      this.pendingPorts.delete(port);
+    }
+  }
+
+  private async run(id: string, uuid: string, spec: StarterCreate, op: OperationContext): Promise<void> {
     const { store, paths, log } = this.deps;
     const image = await buildStarter({ id: spec.from.id }, { paths, log }, part(op, 0, 0.8));
     this.deps.onStarterBuilt?.();

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
+import { withoutInherited } from '../platform/descriptors.ts';
 import { baseEnv } from '../platform/exec.ts';
 import type { Log } from '../platform/log.ts';
 import { findProgram } from '../qemu/accelerators.ts';
@@ -47,8 +48,10 @@ export async function watchHostShutdown(deps: HostShutdownDeps): Promise<() => v
   const bus = await stat(deps.bus ?? '/run/dbus/system_bus_socket').catch(() => null);
   const found = bus ? await findProgram(program) : null;
   if (!found) return () => {};
-  const child: ChildProcess = spawn(found, args, {
-    env: baseEnv(),
+  const env = baseEnv();
+  const [first, ...rest] = withoutInherited([found, ...args], env);
+  const child: ChildProcess = spawn(first, rest, {
+    env,
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
   });

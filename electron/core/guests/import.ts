@@ -27,7 +27,7 @@ import {
 } from '../domain/index.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import { isInside, writeAtomic } from '../platform/fs.ts';
-import { addAgreed } from './consent.ts';
+import { addAgreed, withRealPaths } from './consent.ts';
 import { syncFile } from './copy-disk.ts';
 import type { CreateDeps } from './create.ts';
 import { foreignFormats } from './describe.ts';
@@ -222,20 +222,15 @@ function sourceOf(file: string, format: string): ConvertSource {
 }
 
 /** The library's files and the agreed ones, by whatever links they were named. */
-export async function agreedPolicy(library: string, agreed: readonly string[]): Promise<ImagePolicy> {
+async function agreedPolicy(library: string, agreed: readonly string[]): Promise<ImagePolicy> {
   const all = new Set(await withRealPaths(agreed));
   const inside = all.size === 0 ? standAlone : { allow: (file: string) => all.has(file) };
   const own = withinFolders(library);
   return { allow: async (file) => (await inside.allow(file)) || own.allow(file) };
 }
 
-export async function withRealPaths(files: readonly string[]): Promise<string[]> {
-  const real = await Promise.all(files.map((file) => fs.realpath(file).catch(() => file)));
-  return [...new Set([...files, ...real])];
-}
-
 /** @throws {GuesthouseError} `not-found`, `invalid-input` for what is no regular file of a sensible size */
-export async function readXmlFile(file: string): Promise<string> {
+async function readXmlFile(file: string): Promise<string> {
   const full = path.resolve(file);
   try {
     const handle = await fs.open(full, 'r');

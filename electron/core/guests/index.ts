@@ -20,6 +20,7 @@ import { Lifecycle } from './lifecycle.ts';
 import { loadAll } from './loading.ts';
 import { Monitor } from './monitor.ts';
 import { type Entry, Registry } from './registry.ts';
+import { inspectSource } from './source-image.ts';
 import { Stats } from './stats.ts';
 import { GuestStore, nameOf } from './store.ts';
 import { isLive } from './transitions.ts';
@@ -101,6 +102,7 @@ export function createGuests(deps: GuestsDeps) {
     'guests.deletePlan': ({ id }) => edits.deletePlan(id),
     'guests.delete': ({ id }) => edits.delete(id),
     'guests.log': async ({ id, lines }) => tailLog(logFile(registry.get(id).stored.folder), lines),
+    'guests.inspectSource': ({ path: file }) => inspectSource(paths.data, file),
     'guests.checkXml': ({ xml: text }) => xml.check(text),
     'guests.exportXml': ({ id }) => xml.export(id),
     'guests.setXml': ({ id, xml: text, expected }) => xml.set(id, text, expected),

@@ -1,11 +1,16 @@
 import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { CreateSpec } from '../../../shared/ipc/guests.ts';
 import type { Runner } from '../run.ts';
 
 interface Options {
-  from: 'debian-12';
+  from?: 'debian-12';
+  fromImage?: string;
+  fromIso?: string;
+  mode?: 'copy' | 'link' | 'in-place';
+  firmware?: 'bios' | 'uefi' | 'secure-boot';
   cpus?: number;
   memory?: number;
   disk?: number;
@@ -63,12 +68,39 @@ export function publicKeysIn(file: string): string[] {
   return keys;
 }
 
+function sourceOf(options: Options): CreateSpec['from'] {
+  const { from, fromImage, fromIso, mode, firmware } = options;
+  if ([from, fromImage, fromIso].filter((one) => one !== undefined).length !== 1)
+    throw new GuesthouseError('invalid-input', 'One source is needed.', {
+      todo: 'Give --from debian-12, --from-image FILE or --from-iso FILE.',
+    });
+  if ((mode !== undefined && fromImage === undefined) || (firmware !== undefined && from !== undefined))
+    throw new GuesthouseError('invalid-input', 'These options do not go together.', {
+      why: '--mode is for images, --firmware for images and ISOs.',
+    });
+  const more = firmware === undefined ? {} : { firmware };
+  if (fromImage !== undefined)
+    return { kind: 'image', path: resolve(fromImage), ...(mode === undefined ? {} : { mode }), ...more };
+  if (fromIso !== undefined) return { kind: 'iso', path: resolve(fromIso), ...more };
+  return { kind: 'starter', id: from! };
+}
+
 export function registerCreate(program: Command, runner: Runner): void {
   const create = runner
     .define(program, 'create', 'Make a guest')
     .argument('<name>', 'what it is called')
+    .addOption(new Option('--from <source>', 'a system Guesthouse builds').choices(['debian-12']))
+    .option('--from-image <file>', 'a disk image: raw, qcow2, VMDK, VDI, VHDX, VHD')
+    .option('--from-iso <file>', 'an installation medium, with an empty disk')
     .addOption(
-      new Option('--from <source>', 'what it is made from').choices(['debian-12']).makeOptionMandatory(),
+      new Option('--mode <how>', 'what becomes of the image (copy)').choices(['copy', 'link', 'in-place']),
+    )
+    .addOption(
+      new Option('--firmware <kind>', 'of a guest from an image or ISO (bios)').choices([
+        'bios',
+        'uefi',
+        'secure-boot',
+      ]),
     )
     .option('--cpus <n>', 'processors (2)', whole)
     .option('--memory <size>', 'memory, in MiB or such as 2G (1024)', amount('M'))
@@ -83,7 +115,7 @@ export function registerCreate(program: Command, runner: Runner): void {
     const options = create.opts<Options>();
     const spec: CreateSpec = {
       name,
-      from: { kind: 'starter', id: options.from },
+      from: sourceOf(options),
       ...(options.cpus === undefined ? {} : { vcpus: options.cpus }),
       ...(options.memory === undefined ? {} : { memory: options.memory }),
       ...(options.disk === undefined ? {} : { diskSize: options.disk }),
@@ -100,7 +132,8 @@ export function registerCreate(program: Command, runner: Runner): void {
     });
     const { guests } = await core.call('core.snapshot', undefined);
     const guest = guests.find((one) => one.id === id) ?? null;
-    const next = options.start ? `guesthouse console ${name}` : `guesthouse start ${name} --wait ssh`;
+    const ssh = options.from === undefined ? '' : ' --wait ssh';
+    const next = options.start ? `guesthouse console ${name}` : `guesthouse start ${name}${ssh}`;
     return { data: guest, text: `Made ${name}. Next: ${next}` };
   });
 }
