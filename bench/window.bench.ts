@@ -2,14 +2,11 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Page } from 'playwright';
 import { type Home, makeHome } from '../e2e/lib/launch.ts';
-import { endGuests, writeGuests } from '../e2e/lib/library.ts';
+import { writeGuests } from '../e2e/lib/library.ts';
 import { root } from '../scripts/lib/common.mjs';
 import { startXvfb } from '../scripts/lib/display.mjs';
-import type { Bridge } from '../shared/ipc/contract.ts';
-import type { Snapshot } from '../shared/ipc/events.ts';
-import { emptyApp, startElectron } from './lib/electron.ts';
+import { emptyApp, type Running, startElectron } from './lib/electron.ts';
 import {
   type BenchLine,
   type BenchResult,
@@ -76,10 +73,9 @@ export async function bench(): Promise<BenchResult> {
 
 /** Seconds from the start of the process until the first guests stand in the page. */
 async function untilUsable(display: string, home: Home): Promise<number> {
-  const running = await startElectron(root, display, home);
+  const running = startElectron(root, display, home, anyRow);
   try {
-    await running.page.waitForSelector(anyRow, { timeout: 60_000 });
-    return (performance.now() - running.from) / 1000;
+    return await running.shown;
   } finally {
     await running.close();
   }
@@ -133,18 +129,39 @@ async function idleCost(display: string): Promise<BenchResult> {
       home,
       Array.from({ length: count }, (_, at) => ({ name: `idle-${at + 1}` })),
     );
-    const first = await startElectron(root, display, home);
+    // Guests outlive the window, so that each round can look at a fresh one, alone: Electrons share memory.
+    const inApp = async <T>(work: (running: Running) => Promise<T>): Promise<T> => {
+      const running = startElectron(root, display, home, anyRow);
+      try {
+        await running.shown;
+        return await work(running);
+      } finally {
+        await running.close();
+      }
+    };
     try {
-      await first.page.waitForSelector(anyRow);
-      await startAll(first.page);
-      await until(async () => (await live(first.page)) === count, 'all guests run', { everyMs: 500 });
-      await pause(quick ? 1000 : 30_000); // firmware looks for something to boot, then rests
+      await inApp(async (app) => {
+        await app.evaluate(startAll);
+        await until(async () => (await app.evaluate(countRunning)) === count, 'all guests run', {
+          everyMs: 500,
+        });
+        await pause(quick ? 1000 : 20_000); // firmware looks for something to boot, then rests
+      });
       for (let round = 0; round < (quick ? 1 : 3); round++) {
-        const app = await cost(first.child.pid!, seconds);
-        samples.idleCpu!.push(app.cpu);
-        samples.pss!.push(app.pss);
-        const other = await startElectron(empty.folder, display, null);
+        await inApp(async (app) => {
+          await until(
+            async () => (await app.evaluate(countRunning)) === count,
+            'all guests are found again',
+            { everyMs: 500 },
+          );
+          await pause(quick ? 1000 : 8000);
+          const mine = await cost(app.child.pid!, seconds);
+          samples.idleCpu!.push(mine.cpu);
+          samples.pss!.push(mine.pss);
+        });
+        const other = startElectron(empty.folder, display, null, 'body');
         try {
+          await other.shown;
           await pause(5000);
           const none = await cost(other.child.pid!, quick ? 2 : 5);
           samples.emptyPss!.push(none.pss);
@@ -154,8 +171,7 @@ async function idleCost(display: string): Promise<BenchResult> {
         }
       }
     } finally {
-      await endGuests(first.page).catch(() => {});
-      await first.close();
+      await inApp((app) => app.evaluate(endAll));
     }
   } finally {
     empty.remove();
@@ -188,23 +204,17 @@ async function cost(pid: number, seconds: number): Promise<{ cpu: number; pss: n
   return { cpu: (used / ((performance.now() - from) / 1000)) * 100, pss: pss(family(pid)) };
 }
 
-async function startAll(page: Page): Promise<void> {
-  await page.evaluate(async () => {
-    const bridge = (window as unknown as { guesthouse: Bridge }).guesthouse;
-    const snapshot = await bridge.call('core.snapshot', undefined);
-    if (!snapshot.ok) throw new Error(snapshot.error.message);
-    for (const guest of (snapshot.value as Snapshot).guests) {
-      const started = await bridge.call('guests.start', { id: guest.id });
-      if (!started.ok) throw new Error(started.error.message);
-    }
-  });
-}
-
-const live = (page: Page): Promise<number> =>
-  page.evaluate(async () => {
-    const bridge = (window as unknown as { guesthouse: Bridge }).guesthouse;
-    const snapshot = await bridge.call('core.snapshot', undefined);
-    return snapshot.ok
-      ? (snapshot.value as Snapshot).guests.filter((guest) => guest.state === 'running').length
-      : 0;
-  });
+const inPage = (body: string) => `(async () => {
+  const call = async (name, input) => {
+    const answer = await window.guesthouse.call(name, input);
+    if (!answer.ok) throw new Error(answer.error.message);
+    return answer.value;
+  };
+  const { guests } = await call('core.snapshot');
+  ${body}
+})()`;
+const startAll = inPage("for (const guest of guests) await call('guests.start', { id: guest.id });");
+const countRunning = inPage("return guests.filter((guest) => guest.state === 'running').length;");
+const endAll = inPage(
+  "for (const guest of guests) if (guest.pid !== null) await call('guests.forceOff', { id: guest.id });",
+);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exec, must, textOf, until } from './tools.ts';
 
@@ -37,7 +37,9 @@ export async function startLibvirt(folder: string, disk: string): Promise<Libvir
       everyMs: 200,
       timeoutMs: 20_000,
     });
-    await must(['virsh', '-c', uri, 'define', '/dev/stdin'], { input: domain(source, disk) });
+    const xml = join(folder, 'source.xml');
+    writeFileSync(xml, domain(source, disk));
+    await must(['virsh', '-c', uri, 'define', xml]);
     made.add(source);
   };
   const undefine = async (name: string) => {

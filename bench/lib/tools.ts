@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { isRoot, say, which } from '../../scripts/lib/common.mjs';
 import type { BenchLine } from './measure.ts';
@@ -7,8 +7,9 @@ import type { BenchLine } from './measure.ts';
 /** With BENCH_QUICK=1 a bench only shows that it works: its numbers mean nothing, and aims are not judged. */
 export const quick = process.env.BENCH_QUICK === '1';
 
-/** `full` counted rounds, or two in a quick run. */
-export const rounds = (full: number): number => (quick ? 2 : full);
+/** Counted rounds: `full`, at most BENCH_ROUNDS where that is set, two in a quick run. */
+export const rounds = (full: number): number =>
+  quick ? 2 : Math.min(full, Number(process.env.BENCH_ROUNDS) || full);
 
 /** A line that is judged against an aim, unless the run is a quick one. */
 export function judged(text: string, ok: boolean): BenchLine {
@@ -47,26 +48,20 @@ export async function ensureTools(tools: readonly Tool[]): Promise<string[]> {
 /** Runs a program to its end; its output is both streams. */
 export function exec(
   argv: readonly [string, ...string[]],
-  options: { env?: NodeJS.ProcessEnv; input?: string; cwd?: string; log?: string } = {},
+  options: { env?: NodeJS.ProcessEnv } = {},
 ): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(which(argv[0]) ?? argv[0], argv.slice(1), {
       env: options.env ?? process.env,
-      cwd: options.cwd,
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const log = options.log ? createWriteStream(options.log, { flags: 'a' }) : null;
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => {
         output += chunk.toString('utf8');
-        log?.write(chunk);
       });
-    child.stdin.on('error', () => {});
-    child.stdin.end(options.input ?? '');
     child.on('error', reject);
     child.on('close', (code) => {
-      log?.end();
       resolve({ code, output });
     });
   });
