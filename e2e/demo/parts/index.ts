@@ -1,5 +1,6 @@
 import type { DemoPart } from '../part.ts';
+import { clonesAndIdentity } from './clones.ts';
 import { firstGuest } from './first-guest.ts';
 
 /** The demo, in order. Each capability adds its part here. */
-export const parts: readonly DemoPart[] = [firstGuest];
+export const parts: readonly DemoPart[] = [firstGuest, clonesAndIdentity];

@@ -113,7 +113,7 @@ export function HardwareStep({
           />
         ) : (
           keys && (
-            <button type="button" className={panes.more} onClick={() => setPaste(true)}>
+            <button type="button" className={css.paste} onClick={() => setPaste(true)}>
               Paste another public key…
             </button>
           )

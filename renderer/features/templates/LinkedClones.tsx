@@ -43,9 +43,9 @@ export function LinkedClones({ ids }: { ids: readonly string[] }) {
           <Clone key={guest.id} guest={guest} waits={all} />
         ))}
       </ul>
-      {guests.length > 1 && (
+      {(all || ready.length > 1) && (
         <div>
-          <Button size="small" isDisabled={all || ready.length === 0} onPress={() => void makeAll()}>
+          <Button size="small" isDisabled={all} onPress={() => void makeAll()}>
             {all
               ? 'Copying…'
               : ready.length === guests.length
