@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
+import { withoutInherited } from '../platform/descriptors.ts';
 import { baseEnv, run } from '../platform/exec.ts';
 import type { PlannedChange } from './edit-plan.ts';
 import { limited } from './limits.ts';
@@ -121,7 +122,8 @@ export async function runDebugfs(device: string, script: string, dir: string): P
 
 /** Runs a program in a session of its own with its output in `dir`. Never cancelled. */
 async function runToFiles(argv: readonly [string, ...string[]], dir: string) {
-  const [program, ...args] = argv;
+  const env = baseEnv();
+  const [program, ...args] = withoutInherited(argv, env);
   const name = path.join(dir, 'output');
   const out = await fs.open(`${name}.out`, 'w', 0o600);
   const err = await fs.open(`${name}.err`, 'w', 0o600);
@@ -129,14 +131,14 @@ async function runToFiles(argv: readonly [string, ...string[]], dir: string) {
   try {
     code = await new Promise<number | null>((resolve, reject) => {
       const child = spawn(program, args, {
-        env: baseEnv(),
+        env,
         stdio: ['ignore', out.fd, err.fd],
         detached: true,
       });
       child.once('exit', resolve);
       child.once('error', (cause: NodeJS.ErrnoException) =>
         reject(
-          new GuesthouseError('program-missing', `${program} could not be started.`, {
+          new GuesthouseError('program-missing', `${argv[0]} could not be started.`, {
             why: cause.message,
             todo: 'Install e2fsprogs; see the Host page.',
             subject: program,

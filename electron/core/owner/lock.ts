@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { GuesthouseError } from '../../../shared/errors.ts';
+import { withoutInherited } from '../platform/descriptors.ts';
 import { baseEnv } from '../platform/exec.ts';
 
 /**
@@ -11,8 +12,11 @@ import { baseEnv } from '../platform/exec.ts';
  * @throws {GuesthouseError} `program-missing`, `busy`
  */
 export async function withFileLock<T>(file: string, waitSeconds: number, body: () => Promise<T>): Promise<T> {
-  const child = spawn('flock', ['--exclusive', '--no-fork', '--wait', String(waitSeconds), file, 'cat'], {
-    env: baseEnv(),
+  const env = baseEnv();
+  const flock = ['flock', '--exclusive', '--no-fork', '--wait', String(waitSeconds), file, 'cat'] as const;
+  const [program, ...args] = withoutInherited([...flock], env);
+  const child = spawn(program, args, {
+    env,
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   const ended = new Promise<void>((resolve) => {

@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
 import type { OperationContext } from '../operations/runner.ts';
+import { withoutInherited } from '../platform/descriptors.ts';
 import { baseEnv } from '../platform/exec.ts';
 import type { AskpassSession } from './askpass.ts';
 import { type SshTarget, sftpArgv } from './command.ts';
@@ -110,10 +111,11 @@ async function batch(
   session: Pick<AskpassSession, 'env' | 'signal'>,
   watch?: { onLine(line: string): void; file(): string | null; offset(bytes: number): void },
 ): Promise<void> {
-  const [program, ...args] = sftpArgv(target, { how: 'ask' });
+  const env = baseEnv(session.env);
+  const [program, ...args] = withoutInherited(sftpArgv(target, { how: 'ask' }), env);
   if (session.signal.aborted) throw new CancelledError();
   await new Promise<void>((resolve, reject) => {
-    const child = spawn(program, args, { env: baseEnv(session.env), detached: true });
+    const child = spawn(program, args, { env, detached: true });
     let stderr = '';
     let rest = '';
     const kill = () => {

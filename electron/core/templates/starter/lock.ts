@@ -1,6 +1,7 @@
 /** One build at a time, over all processes: a kernel lock that ends with its holder, however that one ends. */
 import { spawn } from 'node:child_process';
 import { CancelledError, GuesthouseError } from '../../../../shared/errors.ts';
+import { withoutInherited } from '../../platform/descriptors.ts';
 import { baseEnv } from '../../platform/exec.ts';
 
 /**
@@ -19,8 +20,10 @@ export function holdLock(
 ): Promise<() => Promise<void>> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(new CancelledError());
-    const child = spawn('flock', ['--exclusive', '--no-fork', file, 'cat'], {
-      env: baseEnv(),
+    const env = baseEnv();
+    const [program, ...args] = withoutInherited(['flock', '--exclusive', '--no-fork', file, 'cat'], env);
+    const child = spawn(program, args, {
+      env,
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true, // a Ctrl-C for the app must not free the lock before the clean-up
     });
