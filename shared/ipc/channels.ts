@@ -21,6 +21,7 @@ export const guestCalls = [
   'guests.log',
   'guests.waitSsh',
   'guests.inspectSource',
+  'guests.screenshot',
   'guests.checkXml',
   'guests.exportXml',
   'guests.setXml',

@@ -72,6 +72,14 @@ export interface XmlCheck {
   }[];
 }
 
+export interface Screenshot {
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** The PNG file, in base64. */
+  readonly png: string;
+}
+
 /** Characters of a domain XML that is read; libvirt's own have 5 to 20 thousand. */
 const xmlText = z.string().max(2 << 20);
 
@@ -179,6 +187,8 @@ export const guestContract = {
   'guests.waitSsh': call(one.extend({ timeout: z.number().positive().default(300) })).returns<Started>(),
   /** Looks at an image or ISO without opening what it refers to. Fails with `disk-refused` and the reason. */
   'guests.inspectSource': call(z.object({ path: filePath })).returns<SourceImage>(),
+  /** What the guest's screen shows now, as a PNG. */
+  'guests.screenshot': call(one).returns<Screenshot>(),
   'guests.checkXml': call(z.object({ xml: xmlText })).returns<XmlCheck>(),
   /** The kept text, byte for byte: what `virsh define` accepts and `guests.importXml` takes again. */
   'guests.exportXml': call(one).returns<{ name: string; xml: string }>(),

@@ -14,7 +14,7 @@ import type { OperationContext } from '../operations/runner.ts';
 import { writeAtomic } from '../platform/fs.ts';
 import { addAgreed, withRealPaths } from './consent.ts';
 import { syncFile } from './copy-disk.ts';
-import type { CreateDeps, ParsedCreate } from './create.ts';
+import type { CreateDeps, ParsedCreate } from './create-spec.ts';
 import { findUefi } from './firmware.ts';
 import { serialLog } from './launch.ts';
 import { loadOne } from './loading.ts';

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as path from 'node:path';
-import type * as z from 'zod';
 import { GuesthouseError } from '../../../shared/errors.ts';
-import type { createSpec, Started } from '../../../shared/ipc/guests.ts';
+import type { Started } from '../../../shared/ipc/guests.ts';
 import { hostnameFrom } from '../../../shared/model/names.ts';
 import { type Domain, newDomain } from '../domain/index.ts';
 import { applyIdentity } from '../identity/apply.ts';
@@ -14,23 +13,17 @@ import { writeAtomic } from '../platform/fs.ts';
 import { buildStarter, type StarterImage } from '../templates/starter/build.ts';
 import { copyDisk, syncFile } from './copy-disk.ts';
 import { createFrom, type FileSource } from './create-from.ts';
+import type { CreateDeps, ParsedCreate } from './create-spec.ts';
 import { serialLog } from './launch.ts';
-import type { Lifecycle, LifecycleDeps } from './lifecycle.ts';
+import type { Lifecycle } from './lifecycle.ts';
 import { libraryPolicy, loadOne } from './loading.ts';
 import { choosePort, hostPorts } from './ports.ts';
 import { assertNameFree, domainFile, folderName } from './store.ts';
 
-export type ParsedCreate = z.output<typeof createSpec>;
 type StarterCreate = ParsedCreate & { readonly from: { readonly kind: 'starter' } };
 
 /** Machine types by kind, pinned: QEMU keeps them for years, and a guest keeps its hardware. */
 const machines = { hybrid: 'pc-q35-7.2', full: 'pc-i440fx-7.2', paravirtual: 'microvm' } as const;
-
-export interface CreateDeps extends LifecycleDeps {
-  /** Names of guests and templates, to keep them apart. */
-  readonly names: () => Promise<readonly string[]>;
-  readonly onStarterBuilt?: () => void;
-}
 
 /** Makes guests. A guest appears whole, by one rename, or not at all. */
 export class Creator {

@@ -6,7 +6,7 @@ import { Domain, domainProps, el, metaProps } from '../domain/index.ts';
 import { isInside, writeAtomic } from '../platform/fs.ts';
 import { clearRun, runFiles } from '../qemu/run-files.ts';
 import { problemsIn, readAgreed } from './consent.ts';
-import type { CreateDeps } from './create.ts';
+import type { CreateDeps } from './create-spec.ts';
 import { type Lifecycle, lockOf } from './lifecycle.ts';
 import { refresh } from './loading.ts';
 import type { Entry } from './registry.ts';

@@ -29,7 +29,7 @@ import type { OperationContext } from '../operations/runner.ts';
 import { isInside, writeAtomic } from '../platform/fs.ts';
 import { addAgreed, withRealPaths } from './consent.ts';
 import { syncFile } from './copy-disk.ts';
-import type { CreateDeps } from './create.ts';
+import type { CreateDeps } from './create-spec.ts';
 import { foreignFormats } from './describe.ts';
 import { serialLog } from './launch.ts';
 import { lockOf } from './lifecycle.ts';

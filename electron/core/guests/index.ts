@@ -11,7 +11,8 @@ import { tailLog } from '../qemu/log-file.ts';
 import { type RunFiles, runFiles } from '../qemu/run-files.ts';
 import { addAgreed } from './consent.ts';
 import { logFile } from './crash.ts';
-import { type CreateDeps, Creator } from './create.ts';
+import { Creator } from './create.ts';
+import type { CreateDeps } from './create-spec.ts';
 import { Edits } from './edits.ts';
 import { watchHostShutdown } from './host-shutdown.ts';
 import { Importer } from './import.ts';
@@ -20,6 +21,7 @@ import { Lifecycle } from './lifecycle.ts';
 import { loadAll } from './loading.ts';
 import { Monitor } from './monitor.ts';
 import { type Entry, Registry } from './registry.ts';
+import { screenshot } from './screenshot.ts';
 import { inspectSource } from './source-image.ts';
 import { Stats } from './stats.ts';
 import { GuestStore, nameOf } from './store.ts';
@@ -103,6 +105,7 @@ export function createGuests(deps: GuestsDeps) {
     'guests.delete': ({ id }) => edits.delete(id),
     'guests.log': async ({ id, lines }) => tailLog(logFile(registry.get(id).stored.folder), lines),
     'guests.inspectSource': ({ path: file }) => inspectSource(paths.data, file),
+    'guests.screenshot': ({ id }) => screenshot(registry.get(id)),
     'guests.checkXml': ({ xml: text }) => xml.check(text),
     'guests.exportXml': ({ id }) => xml.export(id),
     'guests.setXml': ({ id, xml: text, expected }) => xml.set(id, text, expected),

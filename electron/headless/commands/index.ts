@@ -9,6 +9,7 @@ import { registerKeys } from './keys.ts';
 import { registerLabels } from './labels.ts';
 import { registerList } from './list.ts';
 import { registerPower } from './power.ts';
+import { registerScreenshot } from './screenshot.ts';
 import { registerServers } from './servers.ts';
 import { registerShow } from './show.ts';
 import { registerSsh } from './ssh.ts';
@@ -35,4 +36,5 @@ export const commands: readonly Register[] = [
   registerTemplates,
   registerIdentity,
   registerXml,
+  registerScreenshot,
 ];
