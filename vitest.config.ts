@@ -14,8 +14,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{shared,electron,renderer,scripts,bench}/**/*.test.{ts,tsx}'],
           exclude: ['**/*.int.test.ts', '**/node_modules/**'],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -24,8 +24,8 @@ export default defineConfig({
           include: ['{shared,electron,scripts}/**/*.int.test.ts'],
           exclude: [`**/*.${otherPerson}.int.test.ts`, ...again, '**/node_modules/**'],
           fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 300_000,
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
           // A guest left running by a failed test must not fail the next: each file has a process of its own.
           pool: 'forks',
         },

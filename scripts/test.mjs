@@ -160,7 +160,7 @@ async function playwright(place, filters) {
     '--pass-with-no-tests',
   ];
   const code = await tool(place, name, [...args, '--reporter=line,json', ...filters], {
-    timeoutMs: 10 * minute,
+    timeoutMs: 25 * minute,
     env: { ...runEnv(place), PLAYWRIGHT_JSON_OUTPUT_FILE: report },
   });
   return readReport(name, code, () => fromPlaywright(report), report);
@@ -240,7 +240,7 @@ await main(async (args) => {
     if (wanted.has('types')) await section('types', types);
     if (wanted.has('lint')) await section('lint', lint);
     if (wanted.has('rules')) await section('house rules', rules);
-    if (wanted.has('unit')) await section('unit', () => vitest(here, 'unit', filters, 10 * minute));
+    if (wanted.has('unit')) await section('unit', () => vitest(here, 'unit', filters, 15 * minute));
   };
   const machines = async () => {
     if (wanted.has('integration') || wanted.has('window')) {
@@ -255,7 +255,7 @@ await main(async (args) => {
       for (const place of places) {
         if (wanted.has('integration'))
           await section(`integration as ${place.label}`, () =>
-            vitest(place, 'integration', filters, 15 * minute),
+            vitest(place, 'integration', filters, 40 * minute),
           );
         // Without a build there is no window; that has been counted.
         if (wanted.has('window') && built)
