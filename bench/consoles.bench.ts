@@ -285,8 +285,8 @@ async function memory(shown: ConsoleWindow): Promise<BenchResult> {
       ),
     );
   const open = await now();
-  for (const terminal of terminals) {
-    await page.locator(`#tab-${terminal.id}`).click();
+  for (const index of terminals.keys()) {
+    await shown.front(index);
     await focusConsole(page);
     const full = drawnAfterKey(page, 'FULL');
     await page.keyboard.press('Enter');

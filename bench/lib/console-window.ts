@@ -26,6 +26,8 @@ export interface ConsoleWindow {
    *   is measured
    */
   open(script: string, how: 'ssh' | 'local'): Promise<Terminal>;
+  /** Brings the console opened as the `index`th to the front. */
+  front(index: number): Promise<void>;
   closeConsole(terminal: Terminal): Promise<void>;
   close(): Promise<void>;
 }
@@ -53,6 +55,7 @@ PATH=\${PATH#${bin}:} exec ssh "$@"
   const sshd: TestSshd = await startSshd(dir);
   const launched = await launchApp({ home, env: { PATH: `${bin}:${process.env.PATH ?? '/usr/bin:/bin'}` } });
   const { page } = launched;
+  const tabs = page.getByTestId(testIds.dock).locator('[role="tab"]');
   const call = async <N extends CallName>(name: N, input: CallInput<N>): Promise<CallOutput<N>> => {
     const answer = await page.evaluate(([n, i]) => window.guesthouse.call(n as CallName, i), [
       name,
@@ -102,16 +105,20 @@ PATH=\${PATH#${bin}:} exec ssh "$@"
     async open(script, how) {
       const ready = `READY-${randomBytes(4).toString('hex')}`;
       const text = `${how === 'local' ? localMark : ''} ${script.replaceAll('READY', ready)}`;
+      const before = await tabs.count();
       const terminal = await call('terminals.openSsh', { target: server, command: ['sh', '-c', text] });
-      await page.locator(`#tab-${terminal.id}`).click();
+      await until(async () => (await tabs.count()) > before, 'the tab', { timeoutMs: 30_000 });
+      await tabs.nth(before).click();
       await waitForTerminal(page, new RegExp(ready), 30_000);
       await focusConsole(page);
       await pause(200); // what is typed while history is drawn is dropped
       return terminal;
     },
+    front: (index) => tabs.nth(index).click(),
     async closeConsole(terminal) {
+      const before = await tabs.count();
       await call('terminals.close', { id: terminal.id });
-      await page.locator(`#tab-${terminal.id}`).waitFor({ state: 'detached' });
+      await until(async () => (await tabs.count()) < before, 'the end of the tab', { timeoutMs: 30_000 });
     },
     close,
   };
