@@ -225,7 +225,7 @@ test('a server is looked at, and removing it can be undone', async () => {
   await page.getByTestId(navTestId('servers')).click();
   await page.getByTestId(serverRowTestId('cloud')).click();
   await page.getByTestId(testIds.serverDetails).getByRole('button', { name: 'Look at it' }).click();
-  await expect(page.getByTestId(testIds.serverDetails)).toContainText('machine-id', { timeout: 30_000 });
+  await expect(page.getByTestId(testIds.serverDetails)).toContainText('Logged in as', { timeout: 30_000 });
   await shot('server-info');
   await page.getByTestId(testIds.serverDetails).getByRole('button', { name: 'More actions' }).click();
   await page.getByRole('menuitem', { name: 'Remove from the list' }).click();

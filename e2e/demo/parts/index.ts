@@ -1,6 +1,7 @@
 import type { DemoPart } from '../part.ts';
 import { clonesAndIdentity } from './clones.ts';
 import { firstGuest } from './first-guest.ts';
+import { sshAccess } from './ssh.ts';
 
 /** The demo, in order. Each capability adds its part here. */
-export const parts: readonly DemoPart[] = [firstGuest, clonesAndIdentity];
+export const parts: readonly DemoPart[] = [firstGuest, clonesAndIdentity, sshAccess];

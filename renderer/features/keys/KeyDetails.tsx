@@ -2,8 +2,9 @@ import { Copy, Ellipsis } from 'lucide-react';
 import type { Key } from '../../../shared/model/key.ts';
 import { call, shell } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
+import { useGuests } from '../../stores/guests.ts';
 import { useKeys } from '../../stores/keys.ts';
-import { hostNameOf } from '../../stores/servers.ts';
+import { hostNameOf, useServers } from '../../stores/servers.ts';
 import { tell, tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -150,14 +151,18 @@ export function KeyDetails({ item: key }: { item: Key }) {
 }
 
 function UsedBy({ item: key }: { item: Key }) {
+  const guests = useGuests((state) => state.byId);
+  const servers = useServers((state) => state.byId);
+  // One that was removed from the lists may accept it still, but cannot be asked any more.
+  const known = key.usedBy.filter((id) => id in guests || id in servers);
   return (
     <div>
       <h3>Accepted by</h3>
-      {key.usedBy.length === 0 ? (
+      {known.length === 0 ? (
         <p className="muted">No guest or server is known to accept it yet.</p>
       ) : (
         <ul className={css.hosts}>
-          {key.usedBy.map((id) => (
+          {known.map((id) => (
             <li key={id}>
               <span>{hostNameOf(id)}</span>
               <Button
