@@ -36,8 +36,8 @@ export async function bench(): Promise<BenchResult> {
     await test.done(await test.core.call('templates.seal', { planId: plan.planId }));
     add(await oneAndMany(test));
     add(await editShare(library));
-    add(await againstLibvirt(library, source));
     add(await audit(library));
+    add(await againstLibvirt(library, source));
     samples.loadAfter = [load()];
     return { lines, samples };
   } finally {
@@ -68,17 +68,20 @@ async function clones(test: TestCore, count: number, options: { linked?: boolean
 }
 
 async function oneAndMany(test: TestCore): Promise<BenchResult> {
+  const many = quick ? 10 : 100;
   const samples = await interleave(
     {
       '1 linked clone': () => clones(test, 1),
       '20 linked clones': () => clones(test, 20),
-      '100 linked clones': () => clones(test, quick ? 10 : 100),
+      '100 linked clones': () => clones(test, many),
       '1 full clone': () => clones(test, 1, { linked: false }),
     },
     rounds(10),
   );
-  const each = samples['100 linked clones'].map((value) => (value / (quick ? 10 : 100)) * 1000);
-  const growth = pairedRatios(samples['100 linked clones'], samples['20 linked clones']).map((r) => r / 5);
+  const each = samples['100 linked clones'].map((value) => (value / many) * 1000);
+  const growth = pairedRatios(samples['100 linked clones'], samples['20 linked clones']).map(
+    (r) => (r * 20) / many,
+  );
   const lines = Object.entries(samples).map(([name, values]) => {
     const text = `${name}, all of its identity (Ed25519 and ECDSA keys): ${describeSamples(values, 's', 3)}`;
     return name === '20 linked clones'
@@ -151,7 +154,7 @@ async function againstLibvirt(library: BenchLibrary, source: string): Promise<Be
       lines: [{ text: `virt-clone and virt-sysprep were not measured: missing ${missing.join(', ')}` }],
       samples: {},
     };
-  const { test, home } = library;
+  const { test, home } = library; // the audit opened the library anew
   const disk = (await test.guest(source)).disks[0]!.file!;
   let libvirt: Libvirt | null = null;
   const cloning: number[] = [];
@@ -167,11 +170,11 @@ async function againstLibvirt(library: BenchLibrary, source: string): Promise<Be
           return clone + sysprep;
         },
       },
-      quick ? 1 : 4,
+      rounds(4),
     );
     const ratios = pairedRatios(samples.theirs, samples.ours);
     const twenty: number[] = [];
-    for (let round = 0; round < (quick ? 1 : 4); round++) twenty.push(await clones(test, 20));
+    for (let round = 0; round < samples.theirs.length; round++) twenty.push(await clones(test, 20));
     const many = pairedRatios(
       samples.theirs.map((one) => one * 20),
       twenty,
