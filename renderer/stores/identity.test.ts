@@ -1,16 +1,18 @@
 // @vitest-environment jsdom
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { DuplicateGroup, IdentityReport, IdentityRow } from '../../shared/model/identity.ts';
-import { fakeBridge, makeGuest } from '../testing/fake-bridge.ts';
+import { fakeBridge, makeGuest, makeOperation } from '../testing/fake-bridge.ts';
 import {
   countProblems,
   doubles,
   identityChanged,
+  readRunning,
   repairable,
   splitRows,
   touchesIdentity,
   useIdentity,
 } from './identity.ts';
+import { useOperations } from './operations.ts';
 
 const row = (id: string, patch: Partial<IdentityRow> = {}): IdentityRow => ({
   kind: 'guest',
@@ -102,6 +104,26 @@ describe('asking for it', () => {
     await useIdentity.getState().fetch();
     expect(useIdentity.getState().error).not.toBeNull();
     expect(useIdentity.getState().report?.rows).toHaveLength(1);
+  });
+
+  it('verifies what was written and answered over SSH, and nothing else', async () => {
+    const facts = { source: 'ssh' } as IdentityRow['facts'];
+    const rows = [
+      row('new', { facts, verification: 'planned' }),
+      row('known', { facts, verification: 'verified' }),
+      row('mute', { facts, verification: 'planned', error: { code: 'timeout', message: 'No answer.' } }),
+      row('off', { facts: { source: 'disk' } as IdentityRow['facts'], verification: 'planned' }),
+    ];
+    useOperations.getState().put(makeOperation({ id: 'look', status: 'done', endedAt: 1 }));
+    bridge.answer({
+      'identity.audit': () => reportOf(rows),
+      'identity.verify': () => ({ operation: 'look' }),
+    });
+    await readRunning();
+    expect(asked()).toEqual([{ refresh: false, overSsh: true }]);
+    expect(bridge.calls.filter((one) => one.name === 'identity.verify').map((one) => one.input)).toEqual([
+      { id: 'new' },
+    ]);
   });
 
   it('asks once for a burst of changes', async () => {

@@ -3,6 +3,8 @@ import { toWire, type WireError } from '../../shared/errors.ts';
 import type { Guest } from '../../shared/model/guest.ts';
 import type { DuplicateGroup, IdentityReport, IdentityRow } from '../../shared/model/identity.ts';
 import { call } from '../bridge/call.ts';
+import { operationEnd } from './operations.ts';
+import { tellError } from './toasts.ts';
 
 interface IdentityState {
   readonly report: IdentityReport | null;
@@ -41,6 +43,26 @@ export const useIdentity = create<IdentityState>()((set, get) => ({
     }
   },
 }));
+
+/** What was written and read over SSH since, without a word yet on whether the two agree. */
+const unconfirmed = (report: IdentityReport | null): readonly IdentityRow[] =>
+  report?.rows.filter(
+    (row) =>
+      row.facts?.source === 'ssh' &&
+      row.error === null &&
+      (row.verification === 'planned' || row.verification === 'restart-needed'),
+  ) ?? [];
+
+/** Reads what runs over SSH, then compares each machine that answered with what was written. Failures are told. */
+export async function readRunning(): Promise<void> {
+  await useIdentity.getState().fetch({ overSsh: true });
+  for (const { id } of unconfirmed(useIdentity.getState().report))
+    try {
+      await operationEnd((await call('identity.verify', { id })).operation);
+    } catch (error) {
+      tellError(error);
+    }
+}
 
 /** Milliseconds without a further change until the report is asked for again. */
 const quiet = 700;

@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'react';
 import { toWire } from '../../../shared/errors.ts';
 import { call } from '../../bridge/call.ts';
-import { runClones, useCloneFlow } from '../../stores/clone-flow.ts';
+import { type Afterwards, runClones, useCloneFlow } from '../../stores/clone-flow.ts';
 import { useGuests } from '../../stores/guests.ts';
 import { useTemplates } from '../../stores/templates.ts';
 import { useUi } from '../../stores/ui.ts';
@@ -81,11 +81,13 @@ function Wizard({ wished }: { wished: readonly string[] }) {
   });
   const [page, setPage] = useState<Page>('names');
   const [planned, setPlanned] = useState<Planned>({ status: 'none' });
-  const [then, setThen] = useState({ start: true, consoles: true });
+  const [wish, setThen] = useState<Afterwards | null>(null);
 
   const source = sources.find((one) => one.id === form.source);
   const named = checkNames(form.pattern, taken);
   const problems = source ? checkForm(form, source) : {};
+  // A crowd is not started unasked: few computers have the memory.
+  const then = wish ?? { start: named.names.length <= 10, consoles: true };
   const put = (patch: Partial<CloneForm>) => setForm((old) => ({ ...old, ...patch }));
   const fine =
     source?.ready === true &&

@@ -7,6 +7,7 @@ import {
   type Doubles,
   doubles,
   problemGroups,
+  readRunning,
   repairable,
   rowIsWrong,
   splitRows,
@@ -47,7 +48,7 @@ export function IdentityPage() {
               ]
             : report && `Checked ${ago(report.checkedAt)}`}
         </span>
-        <Button size="small" isDisabled={loading} onPress={() => void fetch({ overSsh: true })}>
+        <Button size="small" isDisabled={loading} onPress={() => void readRunning()}>
           Read running machines over SSH
         </Button>
         <Button size="small" isDisabled={loading} onPress={() => void fetch({ refresh: true })}>
