@@ -22,6 +22,7 @@ export const guestCalls = [
   'guests.waitSsh',
   'guests.inspectSource',
   'guests.screenshot',
+  'guests.agent',
   'guests.checkXml',
   'guests.exportXml',
   'guests.setXml',

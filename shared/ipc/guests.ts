@@ -80,6 +80,19 @@ export interface Screenshot {
   readonly png: string;
 }
 
+/** The word of the program qemu-guest-agent inside the guest; shown, never trusted. */
+export interface AgentInfo {
+  /** Without loopback and link-local ones. */
+  readonly addresses: readonly string[];
+  readonly os: {
+    /** `debian`, after os-release(5). */
+    readonly id: string | null;
+    readonly name: string | null;
+    readonly version: string | null;
+    readonly kernel: string | null;
+  };
+}
+
 /** Characters of a domain XML that is read; libvirt's own have 5 to 20 thousand. */
 const xmlText = z.string().max(2 << 20);
 
@@ -189,6 +202,8 @@ export const guestContract = {
   'guests.inspectSource': call(z.object({ path: filePath })).returns<SourceImage>(),
   /** What the guest's screen shows now, as a PNG. */
   'guests.screenshot': call(one).returns<Screenshot>(),
+  /** What the guest's own agent says of it. Fails with `unreachable` when there is none. */
+  'guests.agent': call(one).returns<AgentInfo>(),
   'guests.checkXml': call(z.object({ xml: xmlText })).returns<XmlCheck>(),
   /** The kept text, byte for byte: what `virsh define` accepts and `guests.importXml` takes again. */
   'guests.exportXml': call(one).returns<{ name: string; xml: string }>(),

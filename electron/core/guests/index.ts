@@ -9,6 +9,7 @@ import type { LibraryPaths } from '../platform/paths.ts';
 import type { Accelerators } from '../qemu/accelerators.ts';
 import { tailLog } from '../qemu/log-file.ts';
 import { type RunFiles, runFiles } from '../qemu/run-files.ts';
+import { Agents } from './agents.ts';
 import { addAgreed } from './consent.ts';
 import { logFile } from './crash.ts';
 import { Creator } from './create.ts';
@@ -73,7 +74,8 @@ export function createGuests(deps: GuestsDeps) {
       ...(await templates.list()).map(nameOf),
     ],
   };
-  const lifecycle = new Lifecycle(all);
+  const agents = new Agents(registry, clock, log);
+  const lifecycle = new Lifecycle({ ...all, restored: (id) => agents.setClock(id) });
   const edits = new Edits(all, lifecycle);
   const creator = new Creator(all, lifecycle);
   const xml = new GuestXml(all);
@@ -106,6 +108,7 @@ export function createGuests(deps: GuestsDeps) {
     'guests.log': async ({ id, lines }) => tailLog(logFile(registry.get(id).stored.folder), lines),
     'guests.inspectSource': ({ path: file }) => inspectSource(paths.data, file),
     'guests.screenshot': ({ id }) => screenshot(registry.get(id)),
+    'guests.agent': ({ id }) => agents.info(id),
     'guests.checkXml': ({ xml: text }) => xml.check(text),
     'guests.exportXml': ({ id }) => xml.export(id),
     'guests.setXml': ({ id, xml: text, expected }) => xml.set(id, text, expected),
@@ -150,6 +153,7 @@ export function createGuests(deps: GuestsDeps) {
     /** After loading: the timer, and the guests that start with the app. */
     start(): void {
       stats.start();
+      agents.start();
       watchHostShutdown({ log, prepare: () => lifecycle.saveAll() }).then(
         (stop) => {
           if (closed) stop();
@@ -173,6 +177,7 @@ export function createGuests(deps: GuestsDeps) {
       closed = true;
       stopWatching();
       stats.stop();
+      agents.stop();
       monitor.close();
     },
   };

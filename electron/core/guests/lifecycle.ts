@@ -17,6 +17,8 @@ import { decide, follow, isLive, type Request } from './transitions.ts';
 export interface LifecycleDeps extends LaunchDeps {
   readonly runner: OperationRunner;
   readonly settings: () => Settings;
+  /** Called, and not waited for, when a guest goes on from its saved memory. */
+  readonly restored?: (id: string) => Promise<void>;
 }
 
 /** A powerdown is a button: pressed before the guest listens it is lost, so it is pressed again. Milliseconds. */
@@ -201,6 +203,7 @@ export class Lifecycle {
         notes: process.record.notes,
       });
       await monitor.sync(id);
+      if (saved && !saved.paused) void this.deps.restored?.(id);
     } catch (error) {
       if (process) {
         await endQemu(process).catch(() => {});
