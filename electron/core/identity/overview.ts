@@ -78,6 +78,8 @@ export class IdentityOverview {
     for (const stored of templates)
       rows.push(await this.row('template', stored, 'Sealed', disk.get(stored.id)!));
     for (const server of remote.servers()) rows.push(await this.serverRow(server));
+    // web-2 before web-10, as people count.
+    rows.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
     return {
       rows,
       groups: findDuplicates(rows),

@@ -117,6 +117,7 @@ describe('clones', () => {
     await test.done(await test.core.call('clones.run', { planId: plan.planId }));
     const results = await test.core.call('clones.results', { planId: plan.planId });
     expect(results.map((result) => result.status)).toEqual(Array(5).fill('made'));
+    expect(results.map((result) => result.name)).toEqual(plan.items.map((item) => item.name));
     const report = await test.core.call('identity.audit', {});
     const found = report.rows.filter((row) => row.name.startsWith('web-'));
     for (const item of plan.items) {

@@ -194,6 +194,9 @@ export class Clones {
         }),
       ),
     );
+    // As they were asked for: they end in any order.
+    const order = new Map(clones.map((clone, index) => [clone.name, index]));
+    results.sort((a, b) => order.get(a.name)! - order.get(b.name)!);
     op.undo(() => this.takeBack(made));
     if (batch.request.start)
       for (const stored of made)

@@ -72,14 +72,17 @@ export function remove(
   };
 }
 
-/** Paths in `folder` whose name matches, at most `limit` of them. */
+/** What no edit can name (checkName of disks/edit-plan.ts refuses it): such files stay. */
+const unnameable = /[\p{Cc}"'\\<>\ufffd]/u;
+
+/** Paths in `folder` whose name matches and can be edited, at most `limit` of them. */
 export async function matching(
   tree: GuestTree,
   folder: string,
   pattern: RegExp,
   limit = 200,
 ): Promise<readonly string[]> {
-  const names = (await tree.readdir(folder)).filter((name) => pattern.test(name) && !/[\p{Cc}]/u.test(name));
+  const names = (await tree.readdir(folder)).filter((name) => pattern.test(name) && !unnameable.test(name));
   if (names.length > limit)
     throw new GuesthouseError(
       'disk-refused',
