@@ -24,7 +24,18 @@ import {
   summarize,
 } from './lib/measure.ts';
 import { family, programOf, pss } from './lib/processes.ts';
-import { ensureTools, judged, load, machine, pause, quick, rounds, textOf, until } from './lib/tools.ts';
+import {
+  ensureTools,
+  judged,
+  load,
+  machine,
+  pause,
+  quick,
+  rounds,
+  textOf,
+  until,
+  within,
+} from './lib/tools.ts';
 
 /** Consoles in the real window: how fast they draw, that they lose nothing, that they answer, what they cost. */
 export async function bench(): Promise<BenchResult> {
@@ -88,7 +99,7 @@ mv '${times}.new' '${times}'
       );
       const drawn = drawnAfterKey(page, mark);
       await page.keyboard.press('Enter');
-      const { ms } = await drawn;
+      const { ms } = await within(drawn, 'the last byte in the window');
       await shown.closeConsole(terminal);
       return megabytes / (ms / 1000);
     },
@@ -146,7 +157,7 @@ async function loss(shown: ConsoleWindow): Promise<BenchResult> {
       `stty raw -echo; printf 'READY\\r\\n'; read x; exec cat '${file}'`,
       'local',
     );
-    const { bytes, sha256 } = await takeAll(shown.page, terminal.id);
+    const { bytes, sha256 } = await within(takeAll(shown.page, terminal.id), 'the end of the program');
     lost.push(content.length - bytes);
     if (sha256 !== expected) wrong++;
     await shown.closeConsole(terminal);
@@ -191,7 +202,7 @@ async function flood(shown: ConsoleWindow): Promise<BenchResult> {
     const seen = drawnAfterKey(page, mark);
     // Control itself is a key: it is down before the watch hears of the C.
     await page.keyboard.press('Control+c');
-    const { ms, pressedAt } = await seen;
+    const { ms, pressedAt } = await within(seen, 'the end of yes');
     drawn.push(ms);
     stopped.push(Number(readFileSync(stopFile, 'utf8')) / 1e6 - pressedAt);
     await shown.closeConsole(terminal);
@@ -257,7 +268,7 @@ async function bareEcho(argv: readonly string[], letter: string, keys: number): 
     });
     const from = performance.now();
     pty.write(letter);
-    await answered;
+    await within(answered, 'an echo');
     if (key > 0) times.push(performance.now() - from);
     await pause(30);
   }
@@ -290,7 +301,7 @@ async function memory(shown: ConsoleWindow): Promise<BenchResult> {
     await focusConsole(page);
     const full = drawnAfterKey(page, 'FULL');
     await page.keyboard.press('Enter');
-    await full;
+    await within(full, 'the last line');
   }
   const filled = await now();
   for (const terminal of terminals) await shown.closeConsole(terminal);

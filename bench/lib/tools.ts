@@ -114,3 +114,16 @@ export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(r
 
 /** The text of a file, or nothing. */
 export const textOf = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+
+/** `work`, or an error that says what did not come: a bench ends rather than hangs. */
+export async function within<T>(work: Promise<T>, what: string, timeoutMs = 120_000): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not within ${timeoutMs / 1000} s`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
