@@ -114,6 +114,11 @@ export class AgentSession {
     await this.execute('guest-set-time', z.unknown(), `{"time":${Math.floor(now)}000000}`, 10_000);
   }
 
+  /** The guest's clock, in milliseconds since the epoch. */
+  async time(): Promise<number> {
+    return Math.floor((await this.execute('guest-get-time', z.number())) / 1e6);
+  }
+
   private async synchronise(): Promise<void> {
     const id = randomInt(1, 2 ** 31);
     // The leading 0xFF makes the agent drop half a command of an earlier client, and its answer is marked by one.
