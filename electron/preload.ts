@@ -1,6 +1,10 @@
-import { contextBridge, ipcRenderer, webUtils } from 'electron';
+import * as electron from 'electron';
 import { callNames, shellCallNames } from '../shared/ipc/channels.ts';
 import type { Bridge } from '../shared/ipc/contract.ts';
+
+const { contextBridge, ipcRenderer } = electron;
+// Not there before Electron 29, where a File carries its path itself.
+const { webUtils } = electron as object as { webUtils?: { getPathForFile(file: File): string } };
 
 const names: ReadonlySet<string> = new Set([...callNames, ...shellCallNames]);
 
@@ -24,8 +28,7 @@ const bridge: Bridge = {
   },
   pathForFile(file) {
     if (!(file instanceof File)) return '';
-    // Before Electron 29 there is no webUtils, and a File carries its path itself.
-    return (webUtils as typeof webUtils | undefined)?.getPathForFile(file) ?? (file as { path?: string }).path ?? '';
+    return webUtils?.getPathForFile(file) ?? (file as { path?: string }).path ?? '';
   },
 };
 

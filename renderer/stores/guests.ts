@@ -3,11 +3,6 @@ import { keyedStore } from './keyed.ts';
 
 export const useGuests = keyedStore<Guest>();
 
-/** The guest, or undefined when it is gone. */
-export function useGuest(id: string): Guest | undefined {
-  return useGuests((state) => state.byId[id]);
-}
-
 /** For texts: the guest's name, or its id when it is not known (yet, or any more). */
 export function guestNameOf(id: string): string {
   return useGuests.getState().byId[id]?.name ?? id;

@@ -1,11 +1,11 @@
 /** The door to disk images: looking into them, changing files in them, and making them, without starting a guest. */
 
 export { copyImage } from './copy.ts';
-export { type EditOptions, type EditPlan, type EditReport, editDisk, type WriteOptions } from './edit.ts';
+export type { EditOptions, EditPlan, EditReport, WriteOptions } from './edit.ts';
 export { countEspSeeds, refreshEspSeed } from './esp-seed.ts';
 export { type ForeignImage, inspectForeign } from './foreign.ts';
 export { cleanStaleExports } from './fuse-export.ts';
-export { type GuestRoot, openGuestDisk, surveyDisks, UnsupportedDiskError, type Volume } from './guestfs.ts';
+export { type GuestRoot, openGuestDisk, type Volume } from './guestfs.ts';
 export {
   type DiskRef,
   type ImageFormat,
@@ -13,13 +13,12 @@ export {
   type ImagePolicy,
   inspectChain,
   inspectImage,
-  openImage,
   standAlone,
   withinFolders,
 } from './image.ts';
 export { type ImageUse, imageUse, isInUse } from './in-use.ts';
-export { compareVersions, type ExtractedKernel, type ExtractOptions, type GuestKernel } from './kernels.ts';
-export { type PartitionTable, readPartitions } from './partitions.ts';
+export type { ExtractedKernel, ExtractOptions, GuestKernel } from './kernels.ts';
+export type { PartitionTable } from './partitions.ts';
 export { type ProbedFormat, probeFormat } from './probe.ts';
 export {
   type ConvertSource,

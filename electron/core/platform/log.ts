@@ -6,18 +6,3 @@ export interface Log {
 }
 
 export const silentLog: Log = { info() {}, warn() {}, error() {} };
-
-/** Writes lines to stderr with a time; the window redirects stderr to a file in the cache. */
-export const stderrLog: Log = {
-  info: (message) => write('info', message),
-  warn: (message) => write('warn', message),
-  error: (message, cause) =>
-    write(
-      'error',
-      cause === undefined ? message : `${message}: ${cause instanceof Error ? cause.stack : String(cause)}`,
-    ),
-};
-
-function write(level: string, message: string) {
-  process.stderr.write(`${new Date().toISOString()} ${level} ${message}\n`);
-}

@@ -8,7 +8,6 @@ import { addInterfaces } from './argv/network.ts';
 import { Arguments, comma, type QemuRun, socketChardev } from './argv/run.ts';
 
 export { diskNodes } from './argv/disks.ts';
-export { hostForwards } from './argv/network.ts';
 export type { QemuRun, RunPaths } from './argv/run.ts';
 
 export interface QemuArgv {

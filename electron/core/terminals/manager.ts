@@ -55,7 +55,9 @@ export interface PtyConsole {
   readonly explain?: (end: SourceEnd) => { readonly reason: string; readonly again: boolean };
 }
 
-type TerminalHandlers = Handlers<'terminals.openSerial' | 'terminals.close' | 'terminals.again' | 'terminals.list'>;
+type TerminalHandlers = Handlers<
+  'terminals.openSerial' | 'terminals.close' | 'terminals.again' | 'terminals.list'
+>;
 
 export interface Terminals {
   readonly handlers: TerminalHandlers;

@@ -13,8 +13,8 @@ import { MenuButton } from '../../ui/Menu.tsx';
 import panes from '../../ui/panes.module.css';
 import { CopyText } from '../../ui/parts.tsx';
 import { testIds } from '../../ui/testids.ts';
-import { typeWords } from './KeysPage.tsx';
 import css from './keys.module.css';
+import { typeWords } from './type-words.ts';
 
 async function copyPublic(key: Key) {
   await writeClipboard(await call('keys.publicText', { id: key.id }));

@@ -17,12 +17,7 @@ import { keyRowTestId, testIds } from '../../ui/testids.ts';
 import { KeyDetails } from './KeyDetails.tsx';
 import css from './keys.module.css';
 import { Permissions } from './Permissions.tsx';
-
-export function typeWords({ type, bits }: Pick<Key, 'type' | 'bits'>): string {
-  if (type === null) return 'unknown';
-  const name = type.replace('ED25519', 'Ed25519');
-  return type.startsWith('ED25519') || bits === null ? name : `${name} ${bits}`;
-}
+import { typeWords } from './type-words.ts';
 
 export function verdict(key: Key): { tone: 'running' | 'waiting' | 'failed'; word: string } {
   if (key.unreadable) return { tone: 'failed', word: 'Unreadable' };

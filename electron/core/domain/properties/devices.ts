@@ -326,9 +326,7 @@ export const filesystemProps = {
 
 /** Panic notifier devices; isa on PCs. */
 const panic = declare('panic');
-export const panicProps = {
-  model: panic.value('model', '@model', oneOf('isa', 'hyperv', 'pvpanic', 's390', 'pseries')),
-};
+panic.value('model', '@model', oneOf('isa', 'hyperv', 'pvpanic', 's390', 'pseries'));
 
 const vsock = declare('vsock');
 export const vsockProps = {

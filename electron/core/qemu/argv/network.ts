@@ -63,7 +63,7 @@ function driverOf(model: string | null, buses: Buses): string {
  * The forwards the guest asks for, as slirp's rules. Only loopback addresses of this computer: nothing of a guest
  * is opened to the network by XML alone.
  */
-export function hostForwards(domain: Domain): string[] {
+function hostForwards(domain: Domain): string[] {
   const { ssh, forwards } = domain.metadata;
   const all = [...forwards];
   if (ssh.hostPort !== null)
