@@ -227,6 +227,27 @@ describe('clones', () => {
     expect((await plan()).items).toHaveLength(1);
   });
 
+  it('are made by two batches at once, which may not have the same names', async () => {
+    const batch = (first: string, n: number) =>
+      test.core.call('clones.plan', {
+        source: 'debian',
+        names: [first, ...Array.from({ length: 4 }, (_, i) => `at-once-${n}-${i}`)],
+      });
+    const plans = [await batch('both', 1), await batch('both', 2), await batch('at-once-3', 3)];
+    const started = await Promise.allSettled(
+      plans.map(({ planId }) => test.core.call('clones.run', { planId })),
+    );
+    expect(started.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(started[1]).toMatchObject({ reason: { code: 'name-taken' } });
+    for (const one of started) if (one.status === 'fulfilled') await test.done(one.value);
+    const report = await test.core.call('identity.audit', {});
+    const made = report.rows.filter((row) => /^(both|at-once)/.test(row.name));
+    expect(made).toHaveLength(10);
+    expect(new Set(made.map((row) => row.facts!.machineId)).size).toBe(10);
+    const ports = await Promise.all(made.map(async ({ id }) => (await test.guest(id)).ssh?.port));
+    expect(new Set(ports).size).toBe(10);
+  });
+
   it('leave nothing behind when cancelled', async () => {
     const names = Array.from({ length: 20 }, (_, n) => `batch-${n}`);
     const plan = await test.core.call('clones.plan', { source: 'debian', names });

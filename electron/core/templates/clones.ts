@@ -42,6 +42,11 @@ export class Clones {
   async plan(ref: string, request: CloneRequest): Promise<ClonePlan> {
     const source = await this.source(ref);
     const takenPorts = new Set<number>([...this.pendingPorts.values()].flat());
+    // Plans that may still run keep their ports, but those that this one replaces: of one name, only one can run.
+    const asked = new Set(request.names.map(nameKey));
+    for (const { clones } of this.plans.values())
+      if (!clones.some(({ name }) => asked.has(nameKey(name))))
+        for (const clone of clones) for (const port of clone.ports.values()) takenPorts.add(port);
     for (const { stored } of this.deps.registry.all())
       if (stored.domain) for (const port of hostPorts(stored.domain)) takenPorts.add(port);
     const ids = new Set(this.deps.registry.all().map((entry) => entry.id));
