@@ -1,26 +1,71 @@
 import { connect } from 'node:net';
 import type { Clock } from '../platform/clock.ts';
 
-/** Milliseconds a connection may stay silent: QEMU's user network accepts before the guest listens. */
-const silence = 1500;
+/** Milliseconds a connection may stay silent: a busy guest accepts long before its sshd has forked and spoken. */
+const silence = 20_000;
+/** Looks between a silent connection and the next: QEMU's user network accepts before the guest listens. */
+const patience = 10;
+/** Silent connections at once: many short ones would drive sshd to its MaxStartups, and it would drop all. */
+const most = 4;
 
-/** Connects once; true when an SSH identification string came (RFC 4253, 4.2). */
-export function sshReady(address: string, port: number, timeoutMs = silence): Promise<boolean> {
+/** Milliseconds between two looks ({@link BannerWatch.look}). */
+export const lookEvery = 150;
+
+/** Looks whether an SSH server answers. To be looked at every {@link lookEvery} until it is closed. */
+export class BannerWatch {
+  private readonly ended = new AbortController();
+  private answered = false;
+  private open = 0;
+  private sinceLast = patience;
+
+  constructor(
+    readonly address: string,
+    readonly port: number,
+  ) {}
+
+  /** True when a server has said that it speaks SSH; else connects (again) where that may help. */
+  look(): boolean {
+    if (this.answered) return true;
+    // A refused connection is tried again at the next look; beside a silent one comes another after a while.
+    if (this.open === 0 || (this.open < most && this.sinceLast >= patience)) {
+      this.open += 1;
+      this.sinceLast = 0;
+      void hasSshBanner(this.address, this.port, this.ended.signal).then((yes) => {
+        this.open -= 1;
+        this.answered ||= yes;
+      });
+    }
+    this.sinceLast += 1;
+    return false;
+  }
+
+  close(): void {
+    this.ended.abort();
+  }
+}
+
+/** Connects once. True when an SSH server's identification string came (RFC 4253, 4.2); nothing else counts. */
+function hasSshBanner(address: string, port: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port });
     let text = '';
     const done = (answer: boolean) => {
       clearTimeout(timer);
+      signal.removeEventListener('abort', giveUp);
       socket.destroy();
       resolve(answer);
     };
-    const timer = setTimeout(() => done(false), timeoutMs);
+    const giveUp = () => done(false);
+    const timer = setTimeout(giveUp, silence);
+    signal.addEventListener('abort', giveUp, { once: true });
     socket.on('data', (chunk) => {
-      text = (text + chunk.toString('latin1')).slice(-8192);
+      text += chunk.toString('latin1');
+      // A server may send other lines first.
       if (/(^|\n)SSH-/.test(text)) done(true);
+      else if (text.length > 8192) done(false);
     });
-    socket.on('error', () => done(false));
-    socket.on('close', () => done(false));
+    socket.on('error', giveUp);
+    socket.on('close', giveUp);
   });
 }
 
@@ -32,12 +77,24 @@ export async function waitForSshd(
   signal: AbortSignal,
 ): Promise<void> {
   const begin = clock.now();
-  for (let said = -1; ; ) {
-    const seconds = Math.floor((clock.now() - begin) / 1000);
-    if (seconds !== said) waited(seconds);
-    said = seconds;
-    const target = where();
-    if (target && (await sshReady(target.address, target.port))) return;
-    await clock.sleep(200, signal);
+  let watch: BannerWatch | null = null;
+  try {
+    for (let said = -1; ; ) {
+      const seconds = Math.floor((clock.now() - begin) / 1000);
+      if (seconds !== said) waited(seconds);
+      said = seconds;
+      const target = where();
+      if (watch && (target?.address !== watch.address || target.port !== watch.port)) {
+        watch.close();
+        watch = null;
+      }
+      if (target) {
+        watch ??= new BannerWatch(target.address, target.port);
+        if (watch.look()) return;
+      }
+      await clock.sleep(lookEvery, signal);
+    }
+  } finally {
+    watch?.close();
   }
 }
