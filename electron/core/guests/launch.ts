@@ -55,6 +55,7 @@ export async function launchGuest(
     ...files,
     serialLog: serialLog(stored.folder),
     accelerator,
+    tscKhz: await tscKhz(),
     ...(saved ? { incoming: 'defer', paused: true } : {}),
     ...(await kernelFor(deps, entry, domain, saved !== null, op)),
   };
@@ -136,4 +137,15 @@ export function commandLine(deps: LaunchDeps, entry: Entry): readonly string[] |
   } catch {
     return null; // what is wrong stands among the problems
   }
+}
+
+/**
+ * The time stamp counter's kHz by /proc/cpuinfo: the name's nominal frequency, at which it counts, else the present one.
+ * Unknown (another processor's file) is undefined.
+ */
+async function tscKhz(): Promise<number | undefined> {
+  const text = await fs.readFile('/proc/cpuinfo', 'utf8').catch(() => '');
+  const named = Number(/^model name.*@ ([\d.]+)GHz/m.exec(text)?.[1] ?? 0) * 1e6;
+  const present = Number(/^cpu MHz\s*: ([\d.]+)/m.exec(text)?.[1] ?? 0) * 1e3;
+  return Math.round(named || present) || undefined;
 }

@@ -40,6 +40,7 @@ describe('qemuArgv', () => {
     });
 
   const cases: Record<string, [Domain, Partial<QemuRun>]> = {
+    'case-microvm-tsc': [newDomain(newSpecs['new-paravirtual']!), { tscKhz: 2_100_000 }],
     'case-kvm': [hybrid, { accelerator: 'kvm' }],
     'case-kvm-hidden': [everything, { accelerator: 'kvm' }],
     'case-incoming': [hybrid, { incoming: 'defer', paused: true }],

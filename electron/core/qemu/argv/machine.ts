@@ -128,13 +128,24 @@ export function addBoot(args: Arguments, domain: Domain, run: QemuRun, buses: Bu
   if (kernel) {
     args.add('-kernel', kernel.kernel);
     if (kernel.initrd) args.add('-initrd', kernel.initrd);
-    const cmdline = kernel.cmdline ?? domain.get(domainProps.cmdline);
+    const cmdline = withTsc(args, kernel.cmdline ?? domain.get(domainProps.cmdline), run, buses);
     if (cmdline) args.add('-append', cmdline);
   }
   if (domain.get(domainProps.bootmenu) === true)
     args.add('-boot', `menu=on,splash-time=${domain.get(domainProps.bootmenuTimeout) ?? 3000},strict=on`);
   else if (!buses.micro) args.add('-boot', 'strict=on');
   addSmbios(args, domain);
+}
+
+/**
+ * On a busy computer a kernel under TCG fails to measure the TSC against the emulated PIT, and a microvm has no timer
+ * tick to fall back to: it hangs at "Marking TSC unstable" (`tsc_early_khz` in the kernel's kernel-parameters.txt).
+ */
+function withTsc(args: Arguments, cmdline: string | null | undefined, run: QemuRun, buses: Buses) {
+  if (!buses.micro || run.accelerator !== 'tcg' || !run.tscKhz || /\btsc_early_khz=/.test(cmdline ?? ''))
+    return cmdline;
+  args.notes.push('The kernel is told the frequency of this computer’s clock (tsc_early_khz).');
+  return `${cmdline ? `${cmdline} ` : ''}tsc_early_khz=${run.tscKhz}`;
 }
 
 function domainKernel(domain: Domain): QemuRun['kernel'] {

@@ -21,6 +21,8 @@ export interface RunPaths {
 /** What the caller found out or decided for this run. */
 export interface QemuRun extends RunPaths {
   readonly accelerator: 'kvm' | 'tcg';
+  /** Frequency of this computer's time stamp counter in kHz, which TCG passes through; told to a microvm's kernel. */
+  readonly tscKhz?: number;
   /** Replaces the domain's kernel: what was read anew from the root disk. Without `cmdline` the XML's stays. */
   readonly kernel?: { readonly kernel: string; readonly initrd?: string; readonly cmdline?: string };
   /** Replaces the domain's loader and NVRAM, e.g. when `<os firmware='efi'>` names none. */
