@@ -143,6 +143,13 @@ export class Clones {
       await checkSealed(template);
       return { kind: 'template', stored: template, name: nameOf(template) };
     }
+    const known = this.deps.registry
+      .all()
+      .some(({ id, stored }) => id === ref || nameKey(nameOf(stored)) === nameKey(ref));
+    if (!known)
+      throw new GuesthouseError('not-found', `There is no template or guest named “${ref}”.`, {
+        todo: 'See `guesthouse template list` and `guesthouse list`.',
+      });
     const { id } = this.deps.registry.get(ref);
     const entry = await refresh(this.deps, id);
     const name = nameOf(entry.stored);

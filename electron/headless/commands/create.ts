@@ -132,8 +132,12 @@ export function registerCreate(program: Command, runner: Runner): void {
     });
     const { guests } = await core.call('core.snapshot', undefined);
     const guest = guests.find((one) => one.id === id) ?? null;
-    const ssh = options.from === undefined ? '' : ' --wait ssh';
+    const keyless = options.from !== undefined && options.key === undefined;
+    const ssh = options.from === undefined || keyless ? '' : ' --wait ssh';
     const next = options.start ? `guesthouse console ${name}` : `guesthouse start ${name}${ssh}`;
-    return { data: guest, text: `Made ${name}. Next: ${next}` };
+    const hint = keyless
+      ? '\nNo key may log in over SSH: log in at its console, or make it with --key FILE.pub.'
+      : '';
+    return { data: guest, text: `Made ${name}. Next: ${next}${hint}` };
   });
 }

@@ -57,7 +57,10 @@ export function registerIdentity(program: Command, runner: Runner): void {
         rows.length
           ? table(['NAME', 'KIND', 'MACHINE-ID', 'HOSTNAME', 'HOST KEY', 'STATE', ''], rows)
           : 'There is nothing to compare yet.',
-        ...(groups.length ? ['', ...groups.map(plain)] : []),
+        ...(groups.length ? ['', ...groups.map(plain)] : rows.length ? ['', 'No duplicates.'] : []),
+        ...(report.rows.some((row) => row.facts === null && !options.ssh)
+          ? ['Running guests and servers are read with --ssh.']
+          : []),
       ].join('\n'),
       code: problems > 0 ? exitCodes.failed : exitCodes.ok,
     };

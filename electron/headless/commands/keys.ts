@@ -93,6 +93,11 @@ export function registerKeys(program: Command, runner: Runner): void {
     if (o.passphrase) {
       const first = await readSecret('Passphrase (empty for none): ');
       if (first === null) throw new CancelledError();
+      if (first === '' && !process.stdin.isTTY)
+        throw new GuesthouseError('invalid-input', 'No passphrase was given.', {
+          why: 'Standard input is empty, and a key without a passphrase must be asked for.',
+          todo: 'Write the passphrase to standard input, or add --no-passphrase.',
+        });
       if (first && process.stdin.isTTY && (await readSecret('The same again: ')) !== first)
         throw new GuesthouseError('invalid-input', 'The two passphrases are not the same.');
       passphrase = first;

@@ -26,6 +26,16 @@ export function registerSsh(program: Command, runner: Runner): void {
   runner.action<[string, string[]]>(ssh, async (run, ref, command) => {
     const how = await run.core.call('ssh.command', { target: ref, ...(command.length ? { command } : {}) });
     if (ssh.opts<{ print?: boolean }>().print) return { data: how, text: how.line };
+    if (how.kind === 'guest') {
+      const guest = await run.guest(how.id);
+      if (guest.pid === null)
+        throw new GuesthouseError('wrong-state', `${guest.name} is not running.`, {
+          todo: `Start it first: guesthouse start ${guest.name} --wait ssh`,
+          subject: guest.id,
+        });
+      // A guest that still boots is waited for: its port answers long before its sshd does.
+      await run.follow(() => run.core.call('guests.waitSsh', { id: guest.id }));
+    }
     await answering(run, () => run.follow(() => run.core.call('ssh.prepare', { target: ref })));
     const [file, ...args] = how.argv;
     const capture = run.json;

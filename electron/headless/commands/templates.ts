@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { expandNames } from '../../../shared/model/name-pattern.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -61,7 +61,9 @@ export function registerTemplates(program: Command, runner: Runner): void {
     return {
       data: { id, ...plan },
       text: [
-        `Made the template ${plan.name}; ${lines.length} paths sealed.`,
+        options.keep
+          ? `Made the template ${plan.name}; ${lines.length} paths sealed. ${guest.name} is as it was.`
+          : `${guest.name} is now the template ${plan.name}; ${lines.length} paths sealed.`,
         ...warnings,
         `Next: guesthouse clone ${plan.name} --name 'web-{01..03}'`,
       ]
@@ -93,10 +95,19 @@ export function registerTemplates(program: Command, runner: Runner): void {
     };
   });
 
+  const full = runner
+    .define(program, 'make-full', 'Give a linked clone a whole disk of its own, so that it needs no template')
+    .argument('<clone>', 'name, folder or UUID');
+  runner.action<[string]>(full, async ({ core, guest: find, follow }, ref) => {
+    const guest = await find(ref);
+    await follow(() => core.call('clones.makeFull', { id: guest.id }));
+    return { data: { id: guest.id }, text: plain(`${guest.name} stands on its own disk now.`) };
+  });
+
   const clone = runner
     .define(program, 'clone', 'Make clones, each a machine of its own')
     .argument('<source>', 'a template, or a guest that is off')
-    .requiredOption('--name <pattern>', "a name, a list, or a pattern such as 'web-{01..20}'")
+    .requiredOption('--name <pattern>', "a name, a list, or a pattern in quotes such as 'web-{01..20}'")
     .option('--full', 'whole copies of the disk instead of linked ones')
     .option('--user <user>', 'login user')
     .option('--key <file>', 'public key file that may log in (again for more)', collect)
@@ -106,6 +117,9 @@ export function registerTemplates(program: Command, runner: Runner): void {
     .option('--tag <tag>', 'tag (again for more)', collect)
     .option('--rsa', 'make an RSA host key too')
     .option('--start', 'start them when they are made')
+    .addOption(
+      new Option('--wait <what>', 'start them, and wait until their SSH servers answer').choices(['ssh']),
+    )
     .option('--dry-run', 'only show the values they would get');
   runner.action<[string]>(clone, async ({ core, follow }, source) => {
     const options = clone.opts<{
@@ -119,6 +133,7 @@ export function registerTemplates(program: Command, runner: Runner): void {
       tag?: string[];
       rsa?: boolean;
       start?: boolean;
+      wait?: 'ssh';
       dryRun?: boolean;
     }>();
     const expanded = expandNames(options.name);
@@ -134,7 +149,7 @@ export function registerTemplates(program: Command, runner: Runner): void {
       authorizedKeys: (options.key ?? []).flatMap(publicKeysIn),
       hostKeyTypes: options.rsa ? ['ed25519', 'ecdsa', 'rsa'] : ['ed25519', 'ecdsa'],
       tags: options.tag ?? [],
-      start: options.start ?? false,
+      start: options.start === true || options.wait === 'ssh',
     });
     const values = table(
       ['NAME', 'MACHINE-ID', 'MAC', 'SSH PORT', 'HOST KEY'],
@@ -150,6 +165,8 @@ export function registerTemplates(program: Command, runner: Runner): void {
     if (options.dryRun) return { data: plan, text: [values, ...notes].join('\n') };
     await follow(() => core.call('clones.run', { planId: plan.planId }));
     const results = await core.call('clones.results', { planId: plan.planId });
+    if (options.wait === 'ssh')
+      for (const { id } of results) if (id !== null) await follow(() => core.call('guests.waitSsh', { id }));
     return { data: results, text: [values, ...notes].join('\n') };
   });
 }
