@@ -24,7 +24,9 @@ export const firstGuest: DemoPart = {
         await page.getByTestId(navTestId('host')).click();
         await page.getByTestId(testIds.hostPage).waitFor();
         // The trial of KVM takes seconds where KVM hangs; the verdict is what the picture is about.
-        await expect(page.getByTestId(testIds.hostPage)).not.toContainText('being tried', { timeout: 30_000 });
+        await expect(page.getByTestId(testIds.hostPage)).not.toContainText('being tried', {
+          timeout: 30_000,
+        });
         await expect(page.getByTestId(testIds.hostPage)).toContainText('KVM');
         await shot('host');
         await page.getByTestId(navTestId('guests')).click();
