@@ -14,11 +14,12 @@ export interface View {
 
 const names = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
 
-/** The address to show: the first known one, else where its SSH port is forwarded, else null. */
+/**
+ * The address to show: where this computer reaches it. Behind the user network every guest has the same address of its
+ * own, so a forwarded SSH port says more.
+ */
 export function addressOf(guest: Guest): string | null {
-  const [first] = guest.addresses;
-  if (first) return first;
-  return guest.ssh ? `${guest.ssh.address}:${guest.ssh.port}` : null;
+  return guest.ssh ? `${guest.ssh.address}:${guest.ssh.port}` : (guest.addresses[0] ?? null);
 }
 
 function matches(guest: Guest, words: readonly string[]): boolean {
