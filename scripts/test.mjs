@@ -240,7 +240,7 @@ await main(async (args) => {
     if (wanted.has('types')) await section('types', types);
     if (wanted.has('lint')) await section('lint', lint);
     if (wanted.has('rules')) await section('house rules', rules);
-    if (wanted.has('unit')) await section('unit', () => vitest(here, 'unit', filters, 40 * minute));
+    if (wanted.has('unit')) await section('unit', () => vitest(here, 'unit', filters, 15 * minute));
   };
   const machines = async () => {
     if (wanted.has('integration') || wanted.has('window')) {
