@@ -31,6 +31,8 @@ export function cyclePanes(back: boolean): void {
  * with Shift that works everywhere.
  */
 export function onWindowKey(event: KeyboardEvent): void {
+  // What an editor took as its own (Ctrl+F searches in it) is done.
+  if (event.defaultPrevented && event.target instanceof Element && event.target.closest('.cm-editor')) return;
   const ui = useUi.getState();
   const inConsole = event.target instanceof Element && event.target.closest('.xterm') !== null;
   const key = event.key.toLowerCase();

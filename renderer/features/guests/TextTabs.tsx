@@ -4,6 +4,7 @@ import type { Guest } from '../../../shared/model/guest.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
+import { CodeEditor } from '../../ui/CodeEditor.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import css from './guests.module.css';
 import { useAsked } from './use-detail.ts';
@@ -48,7 +49,7 @@ export function XmlTab({ guest }: { guest: Guest }) {
       {detail.status === 'failed' ? (
         <ErrorNote error={detail.error} write={writeClipboard} />
       ) : (
-        <Text text={text ?? ''} label="Domain XML" />
+        <CodeEditor value={text ?? ''} language="xml" label="Domain XML" readOnly />
       )}
     </div>
   );
