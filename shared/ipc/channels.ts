@@ -113,6 +113,25 @@ export const sshCalls = [
   'ansible.export',
 ] as const;
 
+export const groupCalls = [
+  'groups.list',
+  'groups.host',
+  'groups.connect',
+  'groups.create',
+  'groups.rename',
+  'groups.setLimits',
+  'groups.remove',
+  'groups.addGuest',
+  'groups.startApplication',
+  'groups.startAgain',
+  'groups.moveProcess',
+  'groups.processes',
+  'groups.endMember',
+  'groups.removeMember',
+  'groups.log',
+  'groups.use',
+] as const;
+
 /** Answered by core: over IPC in the window, over the socket for other clients. */
 export const callNames = [
   ...coreCalls,
@@ -124,6 +143,7 @@ export const callNames = [
   ...sshCalls,
   ...templateCalls,
   ...identityCalls,
+  ...groupCalls,
 ] as const;
 export type CallName = (typeof callNames)[number];
 

@@ -7,6 +7,7 @@ import type { Terminal } from '../model/terminal.ts';
 import { type CallSpec, call } from './call.ts';
 import type { CallName, ShellCallName } from './channels.ts';
 import type { Snapshot } from './events.ts';
+import { groupContract } from './groups.ts';
 import { guestContract, guestRef, type Started } from './guests.ts';
 import { keyContract } from './keys.ts';
 import { serverContract, sshContract } from './servers.ts';
@@ -35,6 +36,7 @@ export const contract = {
   ...sshContract,
   ...templateContract,
   ...identityContract,
+  ...groupContract,
 
   'starters.list': call(nothing).returns<readonly Starter[]>(),
   'starters.build': call(z.object({ id: z.literal('debian-12') })).returns<Started>(),

@@ -1,3 +1,4 @@
+import type { Group, GroupUse } from '../model/group.ts';
 import type { Guest, GuestStats } from '../model/guest.ts';
 import type { KeyCopy } from '../model/key.ts';
 import type { Operation } from '../model/operation.ts';
@@ -30,6 +31,9 @@ export type CoreEvent =
   | { readonly type: 'key-copy'; readonly copy: KeyCopy }
   | { readonly type: 'server'; readonly server: Server }
   | { readonly type: 'server-gone'; readonly id: string }
+  | { readonly type: 'group'; readonly group: Group }
+  | { readonly type: 'group-gone'; readonly id: string }
+  | { readonly type: 'group-use'; readonly uses: readonly GroupUse[] }
   /** The owner of the library changed: take a snapshot again. */
   | { readonly type: 'reset' };
 
@@ -51,4 +55,5 @@ export interface Snapshot {
   readonly prompts?: readonly Prompt[];
   readonly servers?: readonly Server[];
   readonly keyCopies?: readonly KeyCopy[];
+  readonly groups?: readonly Group[];
 }
