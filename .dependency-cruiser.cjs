@@ -1,6 +1,6 @@
 // Who may import whom. A rule's name says what it holds; the reason stands beside it.
 const upper = 'guests|templates|identity|terminals|servers|containers|limits|host';
-const middle = 'operations|qemu|qmp|domain|disks|keys|ssh|networks';
+const middle = 'operations|qemu|qmp|domain|disks|cloud-init|keys|ssh|networks';
 const test = '\\.test\\.tsx?$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */

@@ -3,6 +3,7 @@ import type { CallName } from '../../shared/ipc/channels.ts';
 import { type CallInput, type CallOutput, contract } from '../../shared/ipc/contract.ts';
 import type { CoreEvent, EventEnvelope, Snapshot } from '../../shared/ipc/events.ts';
 import type { CallContext, Core, Handlers } from './api.ts';
+import { seedHandlers } from './cloud-init/index.ts';
 import { createGuests } from './guests/index.ts';
 import { createHost } from './host/index.ts';
 import { createIdentity } from './identity/index.ts';
@@ -149,6 +150,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     },
     { handlers: templates.handlers, snapshot: () => ({ templates: templates.snapshot() }) },
     { handlers: identity.handlers },
+    { handlers: seedHandlers },
     { handlers: host.handlers },
     {
       handlers: terminals.handlers,

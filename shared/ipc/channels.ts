@@ -68,6 +68,8 @@ export const identityCalls = [
   'identity.verify',
 ] as const;
 
+export const seedCalls = ['seeds.compose', 'seeds.check'] as const;
+
 export const keyCalls = [
   'keys.list',
   'keys.create',
@@ -144,6 +146,7 @@ export const callNames = [
   ...templateCalls,
   ...identityCalls,
   ...groupCalls,
+  ...seedCalls,
 ] as const;
 export type CallName = (typeof callNames)[number];
 

@@ -10,6 +10,7 @@ import type { Snapshot } from './events.ts';
 import { groupContract } from './groups.ts';
 import { guestContract, guestRef, type Started } from './guests.ts';
 import { keyContract } from './keys.ts';
+import { seedContract } from './seeds.ts';
 import { serverContract, sshContract } from './servers.ts';
 import { identityContract, templateContract } from './templates.ts';
 
@@ -37,6 +38,7 @@ export const contract = {
   ...templateContract,
   ...identityContract,
   ...groupContract,
+  ...seedContract,
 
   'starters.list': call(nothing).returns<readonly Starter[]>(),
   'starters.build': call(z.object({ id: z.literal('debian-12') })).returns<Started>(),

@@ -4,6 +4,7 @@ import type { ClonePlan, CloneResult, SealPlan, Template } from '../model/templa
 import { call } from './call.ts';
 import type { identityCalls, templateCalls } from './channels.ts';
 import { type DeletePlan, guestName, guestRef, type Started } from './guests.ts';
+import { seedSpec } from './seeds.ts';
 
 const one = z.object({ id: guestRef });
 const parts = z.array(z.enum(identityPartIds));
@@ -44,6 +45,8 @@ export const cloneSpec = z.object({
     .min(1)
     .default(['ed25519', 'ecdsa']),
   tags: z.array(z.string().min(1).max(40)).max(20).default([]),
+  /** A cloud-init seed for each, with its own name, instance and host keys filled in. */
+  seed: seedSpec.nullable().default(null),
   start: z.boolean().default(false),
 });
 export type CloneSpec = z.input<typeof cloneSpec>;

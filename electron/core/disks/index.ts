@@ -5,7 +5,7 @@ export type { EditOptions, EditPlan, EditReport, WriteOptions } from './edit.ts'
 export { countEspSeeds, refreshEspSeed } from './esp-seed.ts';
 export { type ForeignImage, inspectForeign } from './foreign.ts';
 export { cleanStaleExports } from './fuse-export.ts';
-export { type GuestRoot, openGuestDisk, type Volume } from './guestfs.ts';
+export { type GuestRoot, openGuestDisk, UnsupportedDiskError, type Volume } from './guestfs.ts';
 export {
   type DiskRef,
   type ImageFormat,

@@ -1,3 +1,4 @@
+import { withoutSeedDrive } from '../cloud-init/seed.ts';
 import {
   channelProps,
   consoleProps,
@@ -40,7 +41,8 @@ export interface CloneDomainSpec {
  * else. Pure.
  */
 export function cloneDomain(source: Domain, spec: CloneDomainSpec): Domain {
-  let domain = Domain.parse(source.text)
+  // A seed names the machine it was made for: cloud-init in the clone would take that name and those keys.
+  let domain = withoutSeedDrive(Domain.parse(source.text))
     .set(domainProps.name, spec.name)
     .set(domainProps.uuid, spec.uuid)
     .set(domainProps.title, null);

@@ -1,4 +1,6 @@
 import * as path from 'node:path';
+import { makeSeed, withSeedDrive } from '../cloud-init/seed.ts';
+import type { SeedValues } from '../cloud-init/user-data.ts';
 import {
   convertImage,
   copyImage,
@@ -60,7 +62,7 @@ export async function makeClone(
     }
     faultPoint('clone:disks');
     signal.throwIfAborted();
-    if (refs.length > 0)
+    if (refs.length > 0 && batch.onDisk)
       await applyIdentity({ disks: refs, policy }, identityRequest(clone, batch.parts, request), {
         runtimeDir: path.join(paths.runtime, 'exports'),
         signal,
@@ -68,7 +70,7 @@ export async function makeClone(
     faultPoint('clone:identity');
     const source = domainOf(batch.source);
     await freshNvram(source.get(domainProps.nvramTemplate), source.get(domainProps.nvram), staged, policy);
-    const domain = cloneDomain(source, {
+    let domain = cloneDomain(source, {
       name: clone.name,
       uuid: clone.uuid,
       genid: clone.genid,
@@ -83,6 +85,10 @@ export async function makeClone(
       memory: request.memory,
       tags: request.tags,
     });
+    if (request.seed !== null) {
+      await makeSeed(staged, request.seed.userData, seedValues(batch, clone), deps.now());
+      domain = withSeedDrive(domain, store.folder(clone.id));
+    }
     await writeAtomic(path.join(staged, domainFile), domain.text);
     if (batch.parts.includes('host-keys'))
       await writeAtomic(path.join(staged, 'known_hosts'), pinnedKeys(clone));
@@ -105,6 +111,16 @@ export async function makeClone(
     await store.discard(staged);
     throw error;
   }
+}
+
+/** The planned values for cloud-init, so that it sets what is on the disk already, or what could not be put there. */
+function seedValues({ parts, onDisk }: ClonePlanSecret, { values }: PlannedClone): SeedValues {
+  return {
+    instanceId: values.instanceId,
+    hostname: parts.includes('hostname') ? values.hostname : null,
+    hostKeys: parts.includes('host-keys') ? values.hostKeys : [],
+    ...(!onDisk && parts.includes('machine-id') ? { machineId: values.machineId } : {}),
+  };
 }
 
 type Policy = ReturnType<typeof libraryPolicy>;

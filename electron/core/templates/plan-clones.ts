@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { GuesthouseError } from '../../../shared/errors.ts';
-import { type IdentityPart, identityPartIds, identityParts } from '../../../shared/model/identity.ts';
+import {
+  type IdentityChange,
+  type IdentityPart,
+  identityPartIds,
+  identityParts,
+} from '../../../shared/model/identity.ts';
 import { hostnameFrom, isHostname } from '../../../shared/model/names.ts';
 import type { CloneItem, ClonePlan } from '../../../shared/model/template.ts';
-import { type ImagePolicy, inspectChain } from '../disks/index.ts';
+import { seedFile } from '../cloud-init/seed.ts';
+import { requireUserData } from '../cloud-init/user-data.ts';
+import { type ImagePolicy, inspectChain, UnsupportedDiskError } from '../disks/index.ts';
 import { type Domain, domainProps, randomMac } from '../domain/index.ts';
 import { choosePort, hostPorts } from '../guests/ports.ts';
 import { assertNameFree, folderName, nameKey, type StoredGuest } from '../guests/store.ts';
@@ -26,6 +33,7 @@ export interface CloneRequest {
   readonly parts?: readonly IdentityPart[];
   readonly hostKeyTypes: readonly HostKeyKind[];
   readonly tags: readonly string[];
+  readonly seed: { readonly userData: string } | null;
   readonly start: boolean;
 }
 
@@ -49,6 +57,8 @@ export interface ClonePlanSecret {
   readonly disks: readonly SourceDisk[];
   readonly parts: readonly IdentityPart[];
   readonly clones: readonly PlannedClone[];
+  /** False: the disk's file system cannot be edited, and cloud-init gives the identity at the first boot. */
+  readonly onDisk: boolean;
 }
 
 export interface PlanSurroundings {
@@ -84,6 +94,7 @@ export async function planClones(
   const domain = domainOf(source.stored);
   const request = { ...wished, loginUser: wished.loginUser ?? domain.metadata.ssh.user };
   const disks = sourceDisks(source.stored);
+  if (request.seed !== null) requireUserData(request.seed.userData);
   const seen = new Set<string>();
   for (const name of request.names) {
     assertNameFree(name, around.takenNames);
@@ -105,10 +116,7 @@ export async function planClones(
   for (const [index, name] of request.names.entries())
     clones.push(await planOne(domain, name, hostnames[index]!, request, around));
 
-  const preview =
-    disks.length === 0
-      ? { changes: [], warnings: ['The source has no disk: nothing in it identifies a system.'] }
-      : await previewIdentity({ disks, policy: around.policy }, identityRequest(clones[0]!, parts, request));
+  const preview = await previewOf(disks, clones[0]!, parts, request, around.policy);
   const warnings = [...preview.warnings];
   if (domain.count('tpm') > 0)
     warnings.push(
@@ -120,7 +128,7 @@ export async function planClones(
       source: { kind: source.kind, id: source.stored.id, name: source.name },
       linked: request.linked,
       items: clones.map((clone) => clone.item),
-      changes: preview.changes,
+      changes: request.seed === null ? preview.changes : [...preview.changes, seedChange],
       notes: notes(source, request, domain),
       warnings,
       bytesEach: request.linked
@@ -132,7 +140,44 @@ export async function planClones(
     disks,
     parts,
     clones,
+    onDisk: preview.onDisk,
   };
+}
+
+const seedChange: IdentityChange = {
+  part: 'cloud-init',
+  path: `${seedFile}, a cloud-init seed in a drive of its own`,
+  action: 'write',
+  before: null,
+  after: 'what you wrote, with the planned name and host keys',
+};
+
+async function previewOf(
+  disks: readonly SourceDisk[],
+  clone: PlannedClone,
+  parts: readonly IdentityPart[],
+  request: CloneRequest,
+  policy: ImagePolicy,
+): Promise<{ changes: readonly IdentityChange[]; warnings: readonly string[]; onDisk: boolean }> {
+  if (disks.length === 0)
+    return {
+      changes: [],
+      warnings: ['The source has no disk: nothing in it identifies a system.'],
+      onDisk: false,
+    };
+  try {
+    const found = await previewIdentity({ disks, policy }, identityRequest(clone, parts, request));
+    return { changes: found.changes, warnings: found.warnings, onDisk: true };
+  } catch (error) {
+    if (!(error instanceof UnsupportedDiskError) || request.seed === null) throw error;
+    return {
+      changes: [],
+      warnings: [
+        `${error.why ?? error.message} So the identity is given by cloud-init at the first boot, if it is installed there; the new machine-id counts from the boot after that.`,
+      ],
+      onDisk: false,
+    };
+  }
 }
 
 async function planOne(

@@ -1,5 +1,6 @@
 import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
+import { isSeed } from '../cloud-init/seed.ts';
 import type { DiskRef } from '../disks/index.ts';
 import type { Domain } from '../domain/index.ts';
 import { nameOf, type StoredGuest } from '../guests/store.ts';
@@ -10,13 +11,14 @@ export interface SourceDisk extends DiskRef {
 }
 
 /**
- * The hard disks of a stored machine in the domain's order, root first; CDs and floppies are left out.
+ * The hard disks of a stored machine in the domain's order, root first; CDs, floppies and cloud-init
+ * seeds are left out.
  * @throws {GuesthouseError} the machine's own problem, or `unsupported` for disks that are no image files
  */
 export function sourceDisks(stored: StoredGuest): readonly SourceDisk[] {
   return domainOf(stored)
     .disks()
-    .filter((disk) => disk.device === 'disk' || disk.device === 'lun')
+    .filter((disk) => (disk.device === 'disk' || disk.device === 'lun') && !isSeed(disk))
     .map((disk) => {
       const format = disk.format ?? 'raw';
       if (disk.type !== 'file' || disk.file === null || (format !== 'raw' && format !== 'qcow2'))

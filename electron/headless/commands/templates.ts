@@ -5,6 +5,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { plain, size, table } from '../output.ts';
 import type { Runner } from '../run.ts';
 import { amount, publicKeysIn, whole } from './create.ts';
+import { userDataIn } from './seed-file.ts';
 
 const collect = (value: string, before: string[] = []) => [...before, value];
 
@@ -115,6 +116,7 @@ export function registerTemplates(program: Command, runner: Runner): void {
     .option('--memory <size>', 'memory, in MiB or such as 2G', amount('M'))
     .option('--disk <size>', 'size the disk is grown to, in GiB', amount('G'))
     .option('--tag <tag>', 'tag (again for more)', collect)
+    .option('--seed <file>', 'cloud-init user data (#cloud-config) to give each as a NoCloud seed')
     .option('--rsa', 'make an RSA host key too')
     .option('--start', 'start them when they are made')
     .addOption(
@@ -131,6 +133,7 @@ export function registerTemplates(program: Command, runner: Runner): void {
       memory?: number;
       disk?: number;
       tag?: string[];
+      seed?: string;
       rsa?: boolean;
       start?: boolean;
       wait?: 'ssh';
@@ -149,6 +152,7 @@ export function registerTemplates(program: Command, runner: Runner): void {
       authorizedKeys: (options.key ?? []).flatMap(publicKeysIn),
       hostKeyTypes: options.rsa ? ['ed25519', 'ecdsa', 'rsa'] : ['ed25519', 'ecdsa'],
       tags: options.tag ?? [],
+      seed: options.seed === undefined ? null : { userData: userDataIn(options.seed) },
       start: options.start === true || options.wait === 'ssh',
     });
     const values = table(

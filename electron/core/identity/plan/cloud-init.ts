@@ -1,4 +1,5 @@
-import { stringify } from 'yaml';
+import { keyMap } from '../../cloud-init/user-data.ts';
+import { toYaml } from '../../cloud-init/yaml.ts';
 import { matching, type PartPlanner, remove, type Step, write } from './context.ts';
 
 const seedFolder = '/var/lib/cloud/seed/nocloud';
@@ -19,14 +20,9 @@ export const planCloudInit: PartPlanner = async ({ tree, mode, values }) => {
     if (stat) steps.push(remove('cloud-init', path, { recursive: stat.type === 'directory' }));
   }
   if (mode === 'seal') return { steps, warnings: [] };
-  const keys: Record<string, string> = {};
-  for (const key of values!.hostKeys) {
-    keys[`${key.kind}_private`] = key.privateKey;
-    keys[`${key.kind}_public`] = key.publicKey.trim();
-  }
   const userData = {
     ssh_deletekeys: false,
-    ssh_keys: keys,
+    ssh_keys: keyMap(values!.hostKeys),
     ...(values!.hostname === null ? {} : { hostname: values!.hostname, manage_etc_hosts: false }),
   };
   const metaData = {
@@ -41,11 +37,11 @@ export const planCloudInit: PartPlanner = async ({ tree, mode, values }) => {
       });
   const owner = { mode: 0o600, uid: 0, gid: 0, shred: true };
   steps.push(
-    write('cloud-init', `${seedFolder}/meta-data`, stringify(metaData), { after: values!.instanceId }, owner),
+    write('cloud-init', `${seedFolder}/meta-data`, toYaml(metaData), { after: values!.instanceId }, owner),
     write(
       'cloud-init',
       `${seedFolder}/user-data`,
-      `#cloud-config\n${stringify(userData, { lineWidth: 0 })}`,
+      `#cloud-config\n${toYaml(userData)}`,
       { after: 'the planned host keys and name' },
       owner,
     ),
