@@ -1,10 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
 import type { Clock } from '../platform/clock.ts';
-import { withoutInherited } from '../platform/descriptors.ts';
-import { baseEnv } from '../platform/exec.ts';
+import { spawnDetached } from '../platform/detached.ts';
 import { makePrivateDir, readTextIfAny, writeAtomic } from '../platform/fs.ts';
 import { executableOf, holdersOf, isAlive, processName, processStat } from '../platform/proc.ts';
 import { QmpClient } from '../qmp/client.ts';
@@ -60,11 +59,7 @@ export async function launchQemu(spec: LaunchSpec): Promise<QemuProcess> {
   await clearRun(files);
   await writeAtomic(files.xml, spec.xml);
   await rotateLog(spec.logFile);
-  const scoped = await hasUserManager();
-  let started = await attempt(spec, scoped);
-  if (started === 'no-scope') started = await attempt(spec, false);
-  if (started === 'no-scope') throw new GuesthouseError('internal', 'QEMU was not started.');
-  const { child, logStart } = started;
+  const { child, logStart } = await open(spec);
   let exited: { code: number | null; signal: NodeJS.Signals | null } | null = null;
   child.on('exit', (code, signal) => {
     exited = { code, signal };
@@ -103,18 +98,7 @@ async function namedHolders(file: string) {
   return Promise.all(pids.map(async (pid) => ({ pid, name: await processName(pid) })));
 }
 
-/** True where `systemd-run --user` has a manager to talk to. */
-async function hasUserManager(): Promise<boolean> {
-  const runtime = process.env.XDG_RUNTIME_DIR;
-  if (!runtime) return false;
-  const stat = await fs.stat(path.join(runtime, 'systemd/private')).catch(() => null);
-  return stat?.isSocket() ?? false;
-}
-
-async function attempt(
-  spec: LaunchSpec,
-  scoped: boolean,
-): Promise<{ child: ChildProcess; logStart: number } | 'no-scope'> {
+async function open(spec: LaunchSpec): Promise<{ child: ChildProcess; logStart: number }> {
   const log = await fs.open(spec.logFile, 'a', 0o600);
   try {
     await log.write(
@@ -122,48 +106,23 @@ async function attempt(
     );
     const logStart = (await log.stat()).size;
     const unit = `guesthouse-${path.basename(spec.files.dir)}-${process.pid}-${spec.clock.now()}`;
-    const env = baseEnv();
     const [qemu, ...rest] = spec.argv;
-    const own = withoutInherited([qemu!, ...rest], env);
-    const argv = scoped
-      ? ['systemd-run', '--user', '--scope', '--quiet', '--collect', `--unit=${unit}`, '--', ...own]
-      : own;
-    const child = spawn(argv[0]!, argv.slice(1), {
-      cwd: spec.files.dir,
-      env,
-      stdio: ['ignore', log.fd, log.fd],
-      detached: true,
-    });
-    await new Promise<void>((resolve, reject) => {
-      child.once('spawn', resolve);
-      child.once('error', reject);
-    }).catch((cause: NodeJS.ErrnoException) => {
-      if (scoped && cause.code === 'ENOENT') return 'no-scope';
-      throw new GuesthouseError(
-        cause.code === 'ENOENT' ? 'program-missing' : 'qemu-failed',
-        cause.code === 'ENOENT' ? 'QEMU is not installed.' : 'QEMU could not be started.',
-        {
-          why: cause.code === 'ENOENT' ? `No program named ${spec.argv[0]} is there.` : cause.message,
-          todo: cause.code === 'ENOENT' ? 'See the Host page for the package to install.' : undefined,
-          cause,
-        },
-      );
-    });
-    if (child.pid === undefined) return 'no-scope';
-    if (scoped && (await scopeFailed(child))) return 'no-scope';
+    const child = await spawnDetached([qemu!, ...rest], { cwd: spec.files.dir, log: log.fd, unit }).catch(
+      (cause: NodeJS.ErrnoException) => {
+        throw new GuesthouseError(
+          cause.code === 'ENOENT' ? 'program-missing' : 'qemu-failed',
+          cause.code === 'ENOENT' ? 'QEMU is not installed.' : 'QEMU could not be started.',
+          {
+            why: cause.code === 'ENOENT' ? `No program named ${spec.argv[0]} is there.` : cause.message,
+            todo: cause.code === 'ENOENT' ? 'See the Host page for the package to install.' : undefined,
+            cause,
+          },
+        );
+      },
+    );
     return { child, logStart };
   } finally {
     await log.close();
-  }
-}
-
-/** systemd-run becomes QEMU by exec(2), with the same pid; until then it can fail for want of a working manager. */
-async function scopeFailed(child: ChildProcess): Promise<boolean> {
-  for (;;) {
-    if (child.exitCode !== null || child.signalCode !== null) return true;
-    const exe = executableOf(child.pid!);
-    if (exe !== null && !exe.endsWith('/systemd-run')) return false;
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
