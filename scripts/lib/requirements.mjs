@@ -38,6 +38,7 @@ export const requirements = [
   run({ what: 'UEFI firmware (OVMF)', files: ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd', '/usr/share/edk2/x64/OVMF_CODE.4m.fd', '/usr/share/edk2/ovmf/OVMF_CODE.fd', '/usr/share/qemu/ovmf-x86_64-code.bin'] }, 'ovmf', ['edk2-ovmf', 'edk2-ovmf', 'qemu-ovmf-x86_64', 'ovmf']),
   run({ what: 'BIOS (SeaBIOS)', files: ['/usr/share/seabios/bios-256k.bin', '/usr/share/qemu/bios-256k.bin'] }, 'seabios', ['seabios-bin', 'seabios', 'qemu-seabios', 'seabios']),
   run({ what: 'network boot ROMs (iPXE)', files: ['/usr/lib/ipxe/qemu/efi-virtio.rom', '/usr/share/qemu/efi-virtio.rom', '/usr/share/ipxe/qemu/efi-virtio.rom'] }, 'ipxe-qemu', ['ipxe-roms-qemu', 'qemu-common', 'qemu-ipxe', 'qemu']),
+  run({ what: 'swtpm (a TPM for guests)', program: 'swtpm' }, 'swtpm', ['swtpm', 'swtpm', 'swtpm', 'swtpm']),
   run({ what: 'FUSE', program: 'fusermount3' }, 'fuse3', ['fuse3', 'fuse3', 'fuse3', 'fuse3']),
   run({ what: 'e2fsprogs', program: 'debugfs' }, 'e2fsprogs', ['e2fsprogs', 'e2fsprogs', 'e2fsprogs', 'e2fsprogs-extra']),
   run({ what: 'mkfs.ext4', program: 'mkfs.ext4' }, 'e2fsprogs', ['e2fsprogs', 'e2fsprogs', 'e2fsprogs', 'e2fsprogs']),

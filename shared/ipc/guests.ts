@@ -112,10 +112,36 @@ export interface DeletePlan {
 const filePath = z.string().min(1).max(4096).startsWith('/', 'The path must be absolute.');
 const firmware = z.enum(['bios', 'uefi', 'secure-boot']).default('bios');
 
+/** What an OVA says of the machine in it. */
+export interface OvaSummary {
+  readonly name: string;
+  /** The system inside, in the vendor's words. */
+  readonly os: string | null;
+  readonly vcpus: number;
+  /** MiB */
+  readonly memory: number;
+  readonly firmware: 'bios' | 'uefi' | 'secure-boot';
+  readonly tpm: boolean;
+  readonly disks: readonly {
+    /** Its name in the archive; null: it begins empty. */
+    readonly file: string | null;
+    /** Bytes the system sees; 0 when the descriptor does not say. */
+    readonly capacity: number;
+    /** Bytes in the archive. */
+    readonly bytes: number;
+  }[];
+  /** How many network cards. */
+  readonly interfaces: number;
+  /** The checksums it comes with; null: none, and nothing tells whether it is whole. */
+  readonly manifest: string | null;
+  /** What is left out, as sentences. */
+  readonly notes: readonly string[];
+}
+
 /** What a file is that a guest could be made from. */
 export interface SourceImage {
   readonly path: string;
-  /** As its first bytes say: qcow2, vmdk, vdi, vhdx, vpc, iso; raw for all else. */
+  /** As its first bytes say: qcow2, vmdk, vdi, vhdx, vpc, iso, ova; raw for all else. */
   readonly format: string;
   /** Bytes the guest would see; null where only QEMU can tell (VHDX). */
   readonly virtualSize: number | null;
@@ -128,6 +154,8 @@ export interface SourceImage {
     readonly memory: number;
     readonly disk: number;
   } | null;
+  /** Of an OVA. */
+  readonly ova: OvaSummary | null;
 }
 
 export const createSpec = z.object({
@@ -146,6 +174,12 @@ export const createSpec = z.object({
     }),
     /** An empty disk (20 GiB unless `diskSize` says) and the medium in a CD drive. */
     z.object({ kind: z.literal('iso'), path: filePath, firmware }),
+    z.object({
+      kind: z.literal('ova'),
+      path: filePath,
+      /** Null: as the archive says. */
+      firmware: z.enum(['bios', 'uefi', 'secure-boot']).nullable().default(null),
+    }),
   ]),
   vcpus: z.number().int().min(1).max(256).default(2),
   /** MiB */
@@ -158,6 +192,8 @@ export const createSpec = z.object({
   /** GiB the root disk is grown to; null keeps the source's size. */
   diskSize: z.number().int().min(1).max(65536).nullable().default(null),
   kind: z.enum(['full', 'hybrid', 'paravirtual']).default('hybrid'),
+  /** A TPM 2.0, emulated by swtpm. */
+  tpm: z.boolean().default(false),
   /** Public keys (one line each) the login user will accept. */
   authorizedKeys: z.array(z.string().max(16384)).max(50).default([]),
   tags: z.array(z.string().min(1).max(40)).max(20).default([]),

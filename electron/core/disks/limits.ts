@@ -7,6 +7,8 @@ export interface ToolLimits {
   memory?: number;
   /** Seconds of processor time; default 600. */
   cpuSeconds?: number;
+  /** Bytes a file it writes may have. */
+  fileSize?: number;
 }
 
 const found = new Map<string, Promise<string | null>>();
@@ -44,7 +46,10 @@ export async function limited(
   const { memory = 4 * 2 ** 30, cpuSeconds = 600 } = limits;
   const wrapped: string[] = [];
   const prlimit = await findProgram('prlimit');
-  if (prlimit) wrapped.push(prlimit, `--as=${memory}`, `--cpu=${cpuSeconds}`, '--core=0');
+  if (prlimit) {
+    wrapped.push(prlimit, `--as=${memory}`, `--cpu=${cpuSeconds}`, '--core=0');
+    if (limits.fileSize !== undefined) wrapped.push(`--fsize=${Math.floor(limits.fileSize)}`);
+  }
   return [...wrapped, ...argv] as [string, ...string[]];
 }
 

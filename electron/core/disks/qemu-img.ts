@@ -103,6 +103,8 @@ export type ConvertSource = DiskRef | { readonly path: string; readonly format: 
 export interface ConvertOptions extends JobControl {
   /** Compress the result (qcow2 only); slow. */
   compress?: boolean;
+  /** Bytes the result's file may have at most: a packed source can unpack to a thousand times itself. */
+  most?: number;
 }
 
 /** Foreign formats qemu-img may read on import, by the names of its drivers. */
@@ -150,7 +152,7 @@ export async function convertImage(
       `json:${JSON.stringify(node)}`, temp,
     ], // biome-ignore format: a command
     { write: [path.dirname(to)], read: reads },
-    { cpuSeconds: 24 * 3600 },
+    { cpuSeconds: 24 * 3600, ...(options.most === undefined ? {} : { fileSize: options.most }) },
   );
   try {
     await run(argv, { signal: options.signal, onStdout: tell });

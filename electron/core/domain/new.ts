@@ -48,6 +48,8 @@ export interface NewGuestSpec {
   readonly type?: 'kvm' | 'qemu';
   /** Absent: SeaBIOS. */
   readonly firmware?: NewFirmware;
+  /** An emulated TPM 2.0; not for a microvm. */
+  readonly tpm?: boolean;
   /** Direct kernel boot. */
   readonly kernel?: { readonly kernel: string; readonly initrd?: string; readonly cmdline?: string };
   /** Read kernel and initrd anew from this disk (target) before each start. */
@@ -317,6 +319,7 @@ function pciDevices(spec: NewGuestSpec): NewElement[] {
     el('input', { type: 'tablet', bus: 'usb' }, el('address', { type: 'usb', bus: 0, port: 1 })),
     el('input', { type: 'mouse', bus: 'ps2' }),
     el('input', { type: 'keyboard', bus: 'ps2' }),
+    spec.tpm ? el('tpm', { model: 'tpm-crb' }, el('backend', { type: 'emulator', version: '2.0' })) : null,
     el('graphics', { type: 'vnc' }, el('listen', { type: 'socket', socket: spec.vncSocket })),
     el(
       'video',

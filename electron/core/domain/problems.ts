@@ -221,6 +221,12 @@ class Finder {
       (v) => `a TPM of the kind ${v} is left out: only an emulated one is offered`,
     );
     this.each(
+      'tpm',
+      tpmProps.version,
+      (v) => v !== '1.2',
+      () => 'a TPM of version 1.2 is left out: only 2.0 is offered',
+    );
+    this.each(
       'hostdev',
       hostdevProps.type,
       (v) => v === 'usb',

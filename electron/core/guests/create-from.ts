@@ -18,6 +18,7 @@ import type { CreateDeps, ParsedCreate } from './create-spec.ts';
 import { findUefi } from './firmware.ts';
 import { serialLog } from './launch.ts';
 import { loadOne } from './loading.ts';
+import { readOva, takeOva } from './ova/ova.ts';
 import { inspectSource, sourcePolicy } from './source-image.ts';
 import { domainFile } from './store.ts';
 import { refuseOthersDisks } from './xml.ts';
@@ -44,7 +45,8 @@ export async function createFrom(
   refuseWhatCannotBe(spec, from);
   const { store, paths } = deps;
   op.phase('Looking at the image');
-  const source = await inspectSource(paths.data, from.path, from.kind === 'iso' ? 'iso' : from.format);
+  const stated = from.kind === 'image' ? from.format : from.kind;
+  const source = await inspectSource(paths.data, from.path, stated);
   if (from.kind === 'iso' && (await probeFormat(source.path)) !== 'iso')
     throw new GuesthouseError('disk-refused', 'This is no installation medium.', {
       why: `${source.path} holds no ISO 9660 file system.`,
@@ -55,7 +57,17 @@ export async function createFrom(
   try {
     const reaches: string[] = [];
     let disks: NewDisk[];
-    if (from.kind === 'iso') {
+    let asked: Firmware = from.kind === 'ova' ? 'bios' : from.firmware;
+    let cards = 1;
+    if (from.kind === 'ova') {
+      const ova = await readOva(source.path, op.signal);
+      if (ova.machine.disks.length === 0)
+        throw new GuesthouseError('unsupported', 'The machine in the archive has no disk.');
+      disks = await takeOva(ova, staged, folder, op);
+      asked = from.firmware ?? ova.machine.firmware;
+      cards = ova.machine.interfaces.length;
+      await grow(path.join(staged, 'disk.qcow2'), spec);
+    } else if (from.kind === 'iso') {
       op.phase('Making an empty disk');
       await createDisk(path.join(staged, 'disk.qcow2'), 'qcow2', (spec.diskSize ?? newDiskSize) * gib);
       reaches.push(source.path);
@@ -69,8 +81,8 @@ export async function createFrom(
       if (from.mode !== 'copy') reaches.push(source.path);
       disks = [disk];
     }
-    const machine = machineFor(spec.kind, from.firmware);
-    const firmware = await firmwareFor(machine, from.firmware, staged, folder, op);
+    const machine = machineFor(spec.kind, asked);
+    const firmware = await firmwareFor(machine, asked, staged, folder, op);
     op.phase('Writing its definition');
     const domain: Domain = newDomain({
       name: spec.name,
@@ -81,6 +93,8 @@ export async function createFrom(
       vcpus: spec.vcpus,
       ...(firmware ? { firmware } : {}),
       disks,
+      interfaces: Array.from({ length: cards }, () => ({})),
+      tpm: spec.tpm,
       serialLog: serialLog(folder),
       sshHostPort: port,
       tags: spec.tags,
@@ -122,19 +136,16 @@ async function takeImage(
   op: OperationContext,
 ): Promise<NewDisk> {
   const { format } = source;
+  if (format === 'ova')
+    throw new GuesthouseError('invalid-input', 'This is an archive with a machine in it, not a disk image.', {
+      todo: 'Make the guest from the OVA instead.',
+    });
   if (format === 'iso')
     throw new GuesthouseError('invalid-input', 'This is an installation medium, not a disk image.', {
       todo: 'Make the guest from the ISO instead; or state that its format is raw.',
     });
   const wanted = spec.diskSize === null ? null : spec.diskSize * gib;
-  const tooSmall = (size: number | null) => {
-    if (wanted !== null && size !== null && wanted < size)
-      throw new GuesthouseError('invalid-input', 'The disk cannot be smaller than what it is made from.', {
-        why: `The image has ${size / gib} GiB.`,
-        todo: 'Choose a larger size.',
-      });
-  };
-  tooSmall(source.virtualSize);
+  assertGrows(wanted, source.virtualSize);
   const policy = sourcePolicy(paths.data, source.path);
   const own = path.join(staged, 'disk.qcow2');
   const final: NewDisk = { file: path.join(folder, 'disk.qcow2'), format: 'qcow2' };
@@ -144,9 +155,7 @@ async function takeImage(
       signal: op.signal,
       progress: (fraction) => op.progress(fraction === null ? null : fraction * 0.95),
     });
-    const { virtualSize } = await inspectImage({ path: own, format: 'qcow2' }, standAlone);
-    tooSmall(virtualSize);
-    if (wanted !== null) await growDisk({ path: own, format: 'qcow2' }, wanted, standAlone);
+    await grow(own, spec);
     await syncFile(own);
     return { ...final, backing: [] };
   }
@@ -173,7 +182,24 @@ async function takeImage(
   return final;
 }
 
-type Firmware = FileSource['firmware'];
+/** The first disk to the size that was asked for. @throws {GuesthouseError} `invalid-input` when it is larger already */
+async function grow(file: string, spec: ParsedCreate): Promise<void> {
+  if (spec.diskSize === null) return;
+  const ref = { path: file, format: 'qcow2' } as const;
+  assertGrows(spec.diskSize * gib, (await inspectImage(ref, standAlone)).virtualSize);
+  await growDisk(ref, spec.diskSize * gib, standAlone);
+  await syncFile(file);
+}
+
+function assertGrows(wanted: number | null, size: number | null): void {
+  if (wanted !== null && size !== null && wanted < size)
+    throw new GuesthouseError('invalid-input', 'The disk cannot be smaller than what it is made from.', {
+      why: `The image has ${size / gib} GiB.`,
+      todo: 'Choose a larger size.',
+    });
+}
+
+type Firmware = Extract<FileSource, { kind: 'iso' }>['firmware'];
 
 /** Machine types, pinned. Secure Boot needs the q35's system management mode. */
 function machineFor(kind: ParsedCreate['kind'], firmware: Firmware): string {

@@ -36,6 +36,10 @@ export class Creator {
   ) {}
 
   async create(spec: ParsedCreate): Promise<Started & { id: string }> {
+    if (spec.tpm && spec.kind === 'paravirtual')
+      throw new GuesthouseError('unsupported', 'A paravirtual guest has no TPM.', {
+        todo: 'Choose hybrid or full, or leave the TPM out.',
+      });
     assertNameFree(spec.name, [...(await this.deps.names()), ...this.pendingNames]);
     const uuid = randomUUID();
     const id = folderName(spec.name, uuid);
@@ -174,6 +178,7 @@ function domainFor(
     machine: machines[spec.kind],
     memoryMiB: spec.memory,
     vcpus: spec.vcpus,
+    tpm: spec.tpm,
     disks: [{ file: path.join(folder, 'disk.qcow2'), format: 'qcow2', backing: [] }],
     serialLog: serialLog(folder),
     starter: image.id,

@@ -2,12 +2,13 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { type DiskRef, openGuestDisk } from '../disks/index.ts';
-import { Domain, domainProps } from '../domain/index.ts';
+import { Domain, domainProps, tpmProps } from '../domain/index.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import { type Accelerators, findProgram } from '../qemu/accelerators.ts';
 import { type QemuRun, qemuArgv } from '../qemu/argv.ts';
 import { launchQemu, type QemuProcess } from '../qemu/process.ts';
 import { runFiles } from '../qemu/run-files.ts';
+import { startTpm } from '../qemu/swtpm.ts';
 import { logFile } from './crash.ts';
 import { guestPolicy, type LoadingDeps } from './loading.ts';
 import type { Entry } from './registry.ts';
@@ -72,8 +73,27 @@ export async function launchGuest(
     notes,
     clock,
     signal: op.signal,
+    ...(hasTpm(domain)
+      ? {
+          prepare: () =>
+            startTpm({
+              files,
+              state: tpmState(stored.folder),
+              log: path.join(stored.folder, 'swtpm.log'),
+              signal: op.signal,
+            }),
+        }
+      : {}),
   });
 }
+
+/** What a guest's emulated TPM holds. A clone begins without: its TPM is another one. */
+const tpmState = (folder: string) => path.join(folder, 'tpm');
+
+const hasTpm = (domain: Domain) =>
+  domain.count('tpm') > 0 &&
+  domain.get(tpmProps.backend) === 'emulator' &&
+  domain.get(tpmProps.version) !== '1.2';
 
 /** Two guests with one UUID would fight over addresses and licences, and cannot be told apart by QMP. */
 function refuseTwin(deps: LaunchDeps, entry: Entry, domain: Domain): void {

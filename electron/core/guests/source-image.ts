@@ -10,6 +10,7 @@ import {
   probeFormat,
   withinFolders,
 } from '../disks/index.ts';
+import { readOva, summaryOf } from './ova/ova.ts';
 
 /**
  * What an image chosen by a person may refer to: files of the library, and for a VMDK its extents, which lie beside it
@@ -48,12 +49,12 @@ export async function inspectSource(
     case 'raw':
     case 'qcow2': {
       const [top] = await inspectChain({ path: image, format }, policy);
-      return { path: image, format, virtualSize: top!.virtualSize, label: null, system: null };
+      return { path: image, format, virtualSize: top!.virtualSize, label: null, system: null, ova: null };
     }
     case 'iso': {
       const { virtualSize } = await inspectForeign(image, format, policy);
       const label = await volumeLabel(image);
-      return { path: image, format, virtualSize, label, system: systemOf(label) };
+      return { path: image, format, virtualSize, label, system: systemOf(label), ova: null };
     }
     case 'gzip':
     case 'xz':
@@ -62,15 +63,16 @@ export async function inspectSource(
       throw new GuesthouseError('unsupported', 'The image is compressed.', {
         todo: `Unpack it first, e.g. with ${format === 'gzip' ? 'gunzip' : format === 'bzip2' ? 'bunzip2' : `un${format}`}.`,
       });
-    case 'ova':
-      throw new GuesthouseError('unsupported', 'This is an archive (OVA or tar), not a disk image.', {
-        todo: 'Unpack it and choose the disk inside.',
-      });
+    case 'ova': {
+      const ova = summaryOf(await readOva(image));
+      const virtualSize = ova.disks.reduce((sum, { capacity }) => sum + capacity, 0);
+      return { path: image, format, virtualSize, label: null, system: systemOf(ova.os), ova };
+    }
     case 'luks':
       throw new GuesthouseError('unsupported', 'The image is encrypted as a whole (LUKS).');
     default: {
       const { virtualSize } = await inspectForeign(image, format, policy);
-      return { path: image, format, virtualSize, label: null, system: null };
+      return { path: image, format, virtualSize, label: null, system: null, ova: null };
     }
   }
 }

@@ -38,6 +38,8 @@ export interface LaunchSpec {
   readonly signal?: AbortSignal;
   /** Milliseconds until QMP must answer; default 30 000. */
   readonly timeoutMs?: number;
+  /** Starts what QEMU will connect to, once the runtime folder is ready; returns how to end it when QEMU fails. */
+  readonly prepare?: () => Promise<() => Promise<void>>;
 }
 
 /**
@@ -48,7 +50,7 @@ export interface LaunchSpec {
  *   runs afterwards and no runtime file is left.
  */
 export async function launchQemu(spec: LaunchSpec): Promise<QemuProcess> {
-  const { files, clock } = spec;
+  const { files } = spec;
   await makePrivateDir(files.dir);
   const left = await findRun(files);
   if (left.kind === 'running')
@@ -59,6 +61,17 @@ export async function launchQemu(spec: LaunchSpec): Promise<QemuProcess> {
   await clearRun(files);
   await writeAtomic(files.xml, spec.xml);
   await rotateLog(spec.logFile);
+  const unprepare = await spec.prepare?.();
+  try {
+    return await launchPrepared(spec);
+  } catch (error) {
+    await unprepare?.();
+    throw error;
+  }
+}
+
+async function launchPrepared(spec: LaunchSpec): Promise<QemuProcess> {
+  const { files, clock } = spec;
   const { child, logStart } = await open(spec);
   let exited: { code: number | null; signal: NodeJS.Signals | null } | null = null;
   child.on('exit', (code, signal) => {

@@ -16,6 +16,9 @@ export interface RunFiles {
   readonly vnc: string;
   /** QEMU guest agent. */
   readonly agent: string;
+  /** The TPM emulator's, when the guest has a TPM. */
+  readonly tpm: string;
+  readonly tpmPid: string;
   /** Written and locked by QEMU, removed by it when it ends well, left behind by a crash. */
   readonly pidfile: string;
   /** {@link RunRecord} as JSON. */
@@ -36,6 +39,8 @@ export function runFiles(runtime: string, id: string): RunFiles {
     serial: path.join(dir, 'serial.sock'),
     vnc: path.join(dir, 'vnc.sock'),
     agent: path.join(dir, 'agent.sock'),
+    tpm: path.join(dir, 'tpm.sock'),
+    tpmPid: path.join(dir, 'tpm.pid'),
     pidfile: path.join(dir, 'qemu.pid'),
     record: path.join(dir, 'run.json'),
     xml: path.join(dir, 'domain.xml'),
@@ -80,6 +85,7 @@ export async function clearRun(files: RunFiles): Promise<void> {
     files.serial,
     files.vnc,
     files.agent,
+    files.tpm,
     files.pidfile,
     files.record,
     files.xml,

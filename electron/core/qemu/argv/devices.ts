@@ -262,7 +262,7 @@ export function addOthers(args: Arguments, domain: Domain, run: QemuRun, buses: 
 
 function addTpm(args: Arguments, domain: Domain, run: QemuRun): void {
   if (domain.count('tpm') === 0) return;
-  if (!run.tpm || domain.get(tpmProps.backend) !== 'emulator') {
+  if (!run.tpm || domain.get(tpmProps.backend) !== 'emulator' || domain.get(tpmProps.version) === '1.2') {
     args.note('The TPM is left out.');
     return;
   }
