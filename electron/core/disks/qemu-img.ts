@@ -159,8 +159,22 @@ export async function convertImage(
     await fs.rename(temp, to);
   } catch (error) {
     await fs.rm(temp, { force: true });
+    if (options.most !== undefined && isTooLarge(error))
+      throw new GuesthouseError('no-space', 'The image unpacks to more than fits here.', {
+        why: `${Math.floor(options.most / 2 ** 20)} MiB were left for it.`,
+        todo: 'Free some space; or do not trust an image that is so much larger inside.',
+        cause: error,
+      });
     throw lockError(noSpace(error));
   }
+}
+
+/** The limit on a file's size was met: SIGXFSZ, or EFBIG where the program ignores that (setrlimit(2)). */
+function isTooLarge(error: unknown): boolean {
+  return (
+    error instanceof GuesthouseError &&
+    (/SIGXFSZ/.test(error.message) || /File too large/.test(error.detail ?? ''))
+  );
 }
 
 /** `    (12.34/100%)`, rewritten in place with carriage returns: the last one said. */

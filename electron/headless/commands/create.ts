@@ -3,12 +3,15 @@ import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { CreateSpec } from '../../../shared/ipc/guests.ts';
+import type { Core } from '../../core/index.ts';
 import type { Runner } from '../run.ts';
 
 interface Options {
   from?: 'debian-12';
   fromImage?: string;
   fromIso?: string;
+  fromOva?: string;
+  tpm?: boolean;
   mode?: 'copy' | 'link' | 'in-place';
   firmware?: 'bios' | 'uefi' | 'secure-boot';
   cpus?: number;
@@ -69,20 +72,31 @@ export function publicKeysIn(file: string): string[] {
 }
 
 function sourceOf(options: Options): CreateSpec['from'] {
-  const { from, fromImage, fromIso, mode, firmware } = options;
-  if ([from, fromImage, fromIso].filter((one) => one !== undefined).length !== 1)
+  const { from, fromImage, fromIso, fromOva, mode, firmware } = options;
+  if ([from, fromImage, fromIso, fromOva].filter((one) => one !== undefined).length !== 1)
     throw new GuesthouseError('invalid-input', 'One source is needed.', {
-      todo: 'Give --from debian-12, --from-image FILE or --from-iso FILE.',
+      todo: 'Give --from debian-12, --from-image FILE, --from-iso FILE or --from-ova FILE.',
     });
   if ((mode !== undefined && fromImage === undefined) || (firmware !== undefined && from !== undefined))
     throw new GuesthouseError('invalid-input', 'These options do not go together.', {
-      why: '--mode is for images, --firmware for images and ISOs.',
+      why: '--mode is for images, --firmware for images, ISOs and OVAs.',
     });
   const more = firmware === undefined ? {} : { firmware };
   if (fromImage !== undefined)
     return { kind: 'image', path: resolve(fromImage), ...(mode === undefined ? {} : { mode }), ...more };
   if (fromIso !== undefined) return { kind: 'iso', path: resolve(fromIso), ...more };
+  if (fromOva !== undefined) return { kind: 'ova', path: resolve(fromOva), ...more };
   return { kind: 'starter', id: from! };
+}
+
+/** What an OVA says its machine needs; options given by hand win. */
+export async function ovaDefaults(
+  core: Core,
+  file: string,
+): Promise<Partial<CreateSpec> & { name?: string }> {
+  const { ova, system } = await core.call('guests.inspectSource', { path: file });
+  if (!ova) return {};
+  return { name: ova.name, vcpus: ova.vcpus, memory: ova.memory, kind: system?.kind ?? 'full' };
 }
 
 export function registerCreate(program: Command, runner: Runner): void {
@@ -92,11 +106,12 @@ export function registerCreate(program: Command, runner: Runner): void {
     .addOption(new Option('--from <source>', 'a system Guesthouse builds').choices(['debian-12']))
     .option('--from-image <file>', 'a disk image: raw, qcow2, VMDK, VDI, VHDX, VHD')
     .option('--from-iso <file>', 'an installation medium, with an empty disk')
+    .option('--from-ova <file>', 'a machine another program exported (OVF 1.x)')
     .addOption(
       new Option('--mode <how>', 'what becomes of the image (copy)').choices(['copy', 'link', 'in-place']),
     )
     .addOption(
-      new Option('--firmware <kind>', 'of a guest from an image or ISO (bios)').choices([
+      new Option('--firmware <kind>', 'of a guest from an image or ISO (bios), or OVA (as it says)').choices([
         'bios',
         'uefi',
         'secure-boot',
@@ -108,18 +123,23 @@ export function registerCreate(program: Command, runner: Runner): void {
     .addOption(
       new Option('--kind <kind>', 'how hardware is presented').choices(['full', 'hybrid', 'paravirtual']),
     )
+    .option('--tpm', 'give it a TPM 2.0')
     .option('--key <file>', 'public key file that may log in (again for more)', collect)
     .option('--tag <tag>', 'tag (again for more)', collect)
     .option('--start', 'start it when it is made');
   runner.action<[string]>(create, async ({ core, follow }, name) => {
     const options = create.opts<Options>();
+    const from = sourceOf(options);
+    const said = from.kind === 'ova' ? await ovaDefaults(core, from.path) : {};
     const spec: CreateSpec = {
+      ...said,
       name,
-      from: sourceOf(options),
+      from,
       ...(options.cpus === undefined ? {} : { vcpus: options.cpus }),
       ...(options.memory === undefined ? {} : { memory: options.memory }),
       ...(options.disk === undefined ? {} : { diskSize: options.disk }),
       ...(options.kind === undefined ? {} : { kind: options.kind }),
+      tpm: options.tpm ?? false,
       authorizedKeys: (options.key ?? []).flatMap(publicKeysIn),
       tags: options.tag ?? [],
       start: options.start ?? false,

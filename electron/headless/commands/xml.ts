@@ -6,6 +6,7 @@ import type { XmlCheck, XmlProblem } from '../../../shared/ipc/guests.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { plain } from '../output.ts';
 import type { Runner } from '../run.ts';
+import { ovaDefaults } from './create.ts';
 
 const largest = 2 << 20;
 
@@ -140,8 +141,8 @@ export function registerXml(program: Command, runner: Runner): void {
   });
 
   const take = runner
-    .define(program, 'import', 'Make a guest of a libvirt domain XML')
-    .argument('<file>', 'domain XML, as virsh dumpxml writes it')
+    .define(program, 'import', 'Make a guest of a libvirt domain XML or of an OVA')
+    .argument('<file>', 'domain XML, as virsh dumpxml writes it; or an OVA')
     .option('--name <name>', 'another name than the XML says')
     .addOption(
       new Option('--disks <how>', 'its disks: used where they are, copied, or overlays on them')
@@ -158,6 +159,21 @@ export function registerXml(program: Command, runner: Runner): void {
     const options = take.opts<{ name?: string; disks: 'reference' | 'copy' | 'link'; allow: string[] }>();
     let id = '';
     let changes: readonly string[] = [];
+    if (/\.ova$/i.test(file)) {
+      const said = await ovaDefaults(core, resolve(file));
+      const name = options.name ?? said.name ?? 'imported';
+      await follow(async () => {
+        const started = await core.call('guests.create', {
+          ...said,
+          name,
+          from: { kind: 'ova', path: resolve(file) },
+        });
+        ({ id } = started);
+        return started;
+      });
+      const { guest } = await core.call('guests.detail', { id });
+      return { data: { guest, changes: [], problems: [] }, text: `Imported ${plain(name)}.` };
+    }
     await follow(async () => {
       const started = await core.call('guests.importXml', {
         xml: readXml(file),
