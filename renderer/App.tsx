@@ -1,16 +1,14 @@
 import { Settings as Gear, Plus, Search } from 'lucide-react';
-import { useEffect } from 'react';
+import { Suspense, useEffect } from 'react';
 import css from './App.module.css';
 import { writeClipboard } from './bridge/clipboard.ts';
-import { OpenDialog } from './dialogs.tsx';
-import { Dock } from './features/consoles/Dock.tsx';
 import { OperationsButton } from './features/operations/OperationsButton.tsx';
-import { PromptDialog } from './features/prompts/PromptDialog.tsx';
 import { onWindowKey } from './keys.ts';
 import { type Section, sections } from './sections.tsx';
 import { useCommands } from './stores/commands.ts';
 import { useConnection } from './stores/connection.ts';
 import { fixPermissions } from './stores/keys.ts';
+import { usePrompts } from './stores/prompts.ts';
 import { useSettings } from './stores/settings.ts';
 import { useTerminals } from './stores/terminals.ts';
 import { useToasts } from './stores/toasts.ts';
@@ -19,10 +17,15 @@ import { Button } from './ui/Button.tsx';
 import { cx } from './ui/cx.ts';
 import { ErrorNote } from './ui/ErrorNote.tsx';
 import { Logo } from './ui/Logo.tsx';
+import { later, loadTheRest } from './ui/later.ts';
 import { Kbd } from './ui/parts.tsx';
 import { Toasts } from './ui/Toasts.tsx';
 import { navTestId, testIds } from './ui/testids.ts';
 import { applyTheme } from './ui/theme.ts';
+
+const OpenDialog = later(async () => (await import('./dialogs.tsx')).OpenDialog);
+const PromptDialog = later(async () => (await import('./features/prompts/PromptDialog.tsx')).PromptDialog);
+const Dock = later(async () => (await import('./features/consoles/Dock.tsx')).Dock);
 
 export function App({ retry }: { retry: () => void }) {
   const theme = useSettings((state) => state.settings.theme);
@@ -146,7 +149,10 @@ function Main({ retry }: { retry: () => void }) {
   const { toasts, close } = useToasts();
   const connection = useConnection((state) => state.connection);
   const dock = useTerminals((state) => state.all.length > 0);
+  const asked = usePrompts((state) => state.all.length > 0);
   const { dockOpen, dockHeight, dialog, open } = useUi();
+  // After the first list is on the screen.
+  useEffect(() => void setTimeout(loadTheRest, 300), []);
   return (
     <div className={css.app} data-testid={testIds.app}>
       <header className={css.top}>
@@ -195,10 +201,10 @@ function Main({ retry }: { retry: () => void }) {
               </Button>
             </div>
           )}
-          {Page && <Page />}
+          <Suspense fallback={null}>{Page && <Page />}</Suspense>
         </main>
       </div>
-      <Dock />
+      <Suspense fallback={null}>{dock && <Dock />}</Suspense>
       <Toasts
         toasts={toasts}
         bottom={
@@ -207,8 +213,10 @@ function Main({ retry }: { retry: () => void }) {
         onClose={close}
         onShow={(error) => open({ kind: 'error', error })}
       />
-      <OpenDialog />
-      <PromptDialog />
+      <Suspense fallback={null}>
+        {dialog && <OpenDialog />}
+        {asked && <PromptDialog />}
+      </Suspense>
     </div>
   );
 }

@@ -1,10 +1,10 @@
 import { type DetailTab, guestTabs } from './features/guests/detail-tabs.tsx';
-import { IdentityTab } from './features/identity/IdentityTab.tsx';
+import { later } from './ui/later.ts';
 
 const identity: DetailTab = {
   id: 'identity',
   title: 'Identity',
-  component: IdentityTab,
+  component: later(async () => (await import('./features/identity/IdentityTab.tsx')).IdentityTab),
   shows: (guest) => guest.state !== 'broken',
 };
 

@@ -1,14 +1,7 @@
 import { Cpu, Fingerprint, KeyRound, Monitor, Server, SquareTerminal, Stamp } from 'lucide-react';
 import type { ComponentType } from 'react';
 import { detailTabs } from './detail-tabs.ts';
-import { ConsolesPage } from './features/consoles/ConsolesPage.tsx';
-import { FirstRun } from './features/first-run/FirstRun.tsx';
 import { GuestsPage } from './features/guests/GuestsPage.tsx';
-import { HostPage } from './features/host/HostPage.tsx';
-import { IdentityPage } from './features/identity/IdentityPage.tsx';
-import { KeysPage } from './features/keys/KeysPage.tsx';
-import { ServersPage } from './features/servers/ServersPage.tsx';
-import { TemplatesPage } from './features/templates/TemplatesPage.tsx';
 import { useGuests } from './stores/guests.ts';
 import { useHost } from './stores/host.ts';
 import { countProblems, useIdentity } from './stores/identity.ts';
@@ -16,6 +9,7 @@ import { allProblems, useKeys } from './stores/keys.ts';
 import { useServers } from './stores/servers.ts';
 import { useTemplates } from './stores/templates.ts';
 import { useTerminals } from './stores/terminals.ts';
+import { later } from './ui/later.ts';
 
 export interface Section {
   readonly id: string;
@@ -25,6 +19,17 @@ export interface Section {
   /** A hook: what stands at the right of its name, or null. `bad`: something there wants attention. */
   readonly useCount: () => { readonly text: string; readonly bad?: boolean } | null;
 }
+
+// Each page's code comes when it is first shown; that of the guests is what the window starts with.
+const ConsolesPage = later(async () => (await import('./features/consoles/ConsolesPage.tsx')).ConsolesPage);
+const FirstRun = later(async () => (await import('./features/first-run/FirstRun.tsx')).FirstRun);
+const HostPage = later(async () => (await import('./features/host/HostPage.tsx')).HostPage);
+const IdentityPage = later(async () => (await import('./features/identity/IdentityPage.tsx')).IdentityPage);
+const KeysPage = later(async () => (await import('./features/keys/KeysPage.tsx')).KeysPage);
+const ServersPage = later(async () => (await import('./features/servers/ServersPage.tsx')).ServersPage);
+const TemplatesPage = later(
+  async () => (await import('./features/templates/TemplatesPage.tsx')).TemplatesPage,
+);
 
 const number = (count: number) => (count === 0 ? null : { text: String(count) });
 

@@ -9,7 +9,7 @@ import { shellHandlers } from './actions.ts';
 import { guardContents, guardSession } from './guard.ts';
 import { forwardEvents, installIpc } from './ipc.ts';
 import { installMenu } from './menu.ts';
-import { registerScheme, serveScheme } from './scheme.ts';
+import { readAhead, registerScheme, serveScheme } from './scheme.ts';
 import { openWindow } from './window.ts';
 
 export interface ShellOptions {
@@ -64,9 +64,10 @@ class Shell {
       if (this.window) this.window.close();
       else void this.end();
     });
+    const page = readAhead(this.options.files.page);
     await app.whenReady();
     guardSession(session.defaultSession);
-    serveScheme(session.defaultSession, this.options.files.page);
+    serveScheme(session.defaultSession, this.options.files.page, page);
     installMenu({ newWindow: () => this.show() });
     this.show();
     try {

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import * as path from 'node:path';
 import { protocol, type Session } from 'electron';
 import { contentType, fileFor } from './page-files.ts';
 
@@ -26,8 +28,28 @@ export function registerScheme(): void {
   protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges }]);
 }
 
+/**
+ * What the window asks for first, by absolute path: read while Chromium starts, when this process has the time. Later
+ * it is busy with the library, and each file of the page would wait its turn.
+ */
+export function readAhead(root: string): ReadonlyMap<string, Buffer> {
+  const ahead = new Map<string, Buffer>();
+  try {
+    const index = path.join(root, 'index.html');
+    const html = readFileSync(index);
+    ahead.set(index, html);
+    for (const [, name] of html.toString('utf8').matchAll(/(?:src|href)="\.\/([\w./-]+)"/g)) {
+      const file = path.join(root, name!);
+      ahead.set(file, readFileSync(file));
+    }
+  } catch {
+    // Read when it is asked for, and missed there.
+  }
+  return ahead;
+}
+
 /** Serves the built page, with its policy on every answer. */
-export function serveScheme(session: Session, root: string): void {
+export function serveScheme(session: Session, root: string, ahead: ReadonlyMap<string, Buffer>): void {
   session.protocol.handle('app', async (request) => {
     const headers: Record<string, string> = {
       'Content-Security-Policy': policy,
@@ -38,7 +60,7 @@ export function serveScheme(session: Session, root: string): void {
     const file = request.method === 'GET' ? fileFor(root, request.url) : null;
     if (!file) return new Response('Not found', { status: 404, headers });
     try {
-      const body = await readFile(file);
+      const body = ahead.get(file) ?? (await readFile(file));
       headers['Content-Type'] = contentType(file);
       return new Response(new Uint8Array(body), { headers });
     } catch {

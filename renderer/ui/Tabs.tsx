@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, Suspense } from 'react';
 import { Tabs as AriaTabs, Tab, TabList, TabPanel } from 'react-aria-components';
 import css from './overlays.module.css';
 import { tabTestId } from './testids.ts';
@@ -32,7 +32,8 @@ export function Tabs({
       </TabList>
       {tabs.map((tab) => (
         <TabPanel key={tab.id} id={tab.id} className={css.tabPanel}>
-          {tab.content()}
+          {/* A tab's code may come when it is first shown. */}
+          <Suspense fallback={null}>{tab.content()}</Suspense>
         </TabPanel>
       ))}
     </AriaTabs>

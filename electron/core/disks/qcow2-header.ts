@@ -116,10 +116,25 @@ export async function readQcow2Header(file: FileReader): Promise<Qcow2Header> {
   };
 }
 
+/** Bytes of the header's cluster that hold all extensions, but for very long names. */
+const usualHeader = 4096;
+
+/** Whether the list of extensions ends within `area`. */
+function endsIn(area: Buffer): boolean {
+  for (let at = 0; at + 8 <= area.length; at += 8 + Math.ceil(area.readUInt32BE(at + 4) / 8) * 8)
+    if (area.readUInt32BE(at) === 0) return true;
+  return false;
+}
+
 async function readExtensions(file: FileReader, start: number, clusterSize: number, backingOffset: number) {
   const end = backingOffset > start && backingOffset <= clusterSize ? backingOffset : clusterSize;
-  const area = Buffer.alloc(end - start);
+  let area: Buffer = Buffer.alloc(Math.min(end - start, usualHeader));
   await file.readPadded(area, start);
+  // They end with a zero type: hardly ever is more than the first of the cluster needed.
+  if (area.length < end - start && !endsIn(area)) {
+    area = Buffer.alloc(end - start);
+    await file.readPadded(area, start);
+  }
   let backingFormat: string | null = null;
   let dataFile: string | null = null;
   let bitmaps = false;

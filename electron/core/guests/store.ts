@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { GuesthouseError, toWire, type WireError } from '../../../shared/errors.ts';
@@ -32,6 +33,21 @@ export function nameKey(name: string): string {
   return name.normalize('NFKC').toLowerCase();
 }
 
+/** At once: a few kB each, and hundreds of them stand between the start of the app and its list. */
+function readXml(file: string): string {
+  const fd = openSync(file, 'r');
+  try {
+    const { size } = fstatSync(fd);
+    if (size > maxXml)
+      throw new GuesthouseError('xml-invalid', 'The domain XML is too large.', {
+        why: `${file} has ${size} bytes; more than ${maxXml} are not read.`,
+      });
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** The folders of guests (or of templates) on the disk. Nothing is cached: the registry is what remembers. */
 export class GuestStore {
   constructor(
@@ -62,17 +78,7 @@ export class GuestStore {
     const file = path.join(folder, domainFile);
     let text = '';
     try {
-      const handle = await fs.open(file, 'r');
-      try {
-        const { size } = await handle.stat();
-        if (size > maxXml)
-          throw new GuesthouseError('xml-invalid', 'The domain XML is too large.', {
-            why: `${file} has ${size} bytes; more than ${maxXml} are not read.`,
-          });
-        text = await handle.readFile('utf8');
-      } finally {
-        await handle.close();
-      }
+      text = readXml(file);
       return { id, folder, text, domain: Domain.parse(text), problem: null };
     } catch (error) {
       const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';

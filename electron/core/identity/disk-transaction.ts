@@ -5,7 +5,7 @@ import { GuesthouseError } from '../../../shared/errors.ts';
 import { createOverlay, type DiskRef, type ImagePolicy, isInUse } from '../disks/index.ts';
 import { run } from '../platform/exec.ts';
 import { faultPoint } from '../platform/fault.ts';
-import { makePrivateDir, readTextIfAny, syncDir, writeAtomic } from '../platform/fs.ts';
+import { exists, makePrivateDir, readTextIfAny, syncDir, writeAtomic } from '../platform/fs.ts';
 
 /**
  * Edits of an existing guest, safe against a kill at any moment. The edit goes into overlays first; when it is done and
@@ -91,18 +91,8 @@ async function mustBeFree(disks: readonly DiskRef[]): Promise<void> {
 /** Finishes or forgets what a kill interrupted. Must be called before the guest's disks are used. */
 export async function recoverTransaction(folder: string): Promise<'none' | 'finished' | 'forgotten'> {
   const work = path.join(folder, folderName);
-  let text: string | null;
-  try {
-    text = await readTextIfAny(path.join(work, journalName));
-    await fs.access(work);
-  } catch (error) {
-    if (
-      (error as NodeJS.ErrnoException).code === 'ENOENT' ||
-      (error as NodeJS.ErrnoException).code === 'ENOTDIR'
-    )
-      return 'none';
-    throw error;
-  }
+  if (!(await exists(work))) return 'none';
+  const text = await readTextIfAny(path.join(work, journalName));
   if (text !== null) await replay(folder, journalSchema.parse(JSON.parse(text)));
   await fs.rm(work, { recursive: true, force: true });
   await syncDir(folder);
