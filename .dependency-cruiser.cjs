@@ -40,7 +40,7 @@ module.exports = {
       comment: 'What is outside the core knows createCore and its types, and nothing behind them.',
       severity: 'error',
       from: { path: '^electron/', pathNot: ['^electron/core/', test] },
-      to: { path: '^electron/core/', pathNot: '^electron/core/(index|api)\\.ts$' },
+      to: { path: '^electron/core/', pathNot: '^electron/core/(index|early|api)\\.ts$' },
     },
     {
       name: 'platform-is-the-floor',

@@ -1,6 +1,6 @@
 import * as path from 'node:path';
 import { app } from 'electron';
-import { acquireCore, createCore, libraryPaths } from './core/index.ts';
+import { libraryPaths } from './core/early.ts';
 import { runShell } from './shell/app.ts';
 import { fileLog } from './shell/log.ts';
 import { forkInElectron } from './shell/terminal-host.ts';
@@ -18,8 +18,10 @@ runShell({
   log,
   files,
   icon: path.join(app.getAppPath(), 'assets', 'icon-256.png'),
-  acquire: () =>
-    acquireCore({
+  acquire: async () => {
+    // Loaded only now: the window opens without it.
+    const { acquireCore, createCore } = await import('./core/index.ts');
+    return acquireCore({
       paths,
       log,
       createCore: () =>
@@ -29,5 +31,6 @@ runShell({
           version: app.getVersion(),
           forkTerminalHost: forkInElectron(files.terminalHost),
         }),
-    }),
+    });
+  },
 });

@@ -39,6 +39,9 @@ function esbuildOptions(outdir) {
     target: 'node18',
     external: ['electron', 'node-pty'],
     sourcemap: 'linked',
+    // Smaller to read at each start; names stay, for the log.
+    minifyWhitespace: true,
+    minifySyntax: true,
     loader: { '.bin': 'binary' },
     define: { 'process.env.NODE_ENV': '"production"' },
     logLevel: 'warning',

@@ -23,7 +23,6 @@ import { joinScreen } from './terminals/screen.ts';
 
 export type { Core, PortLike } from './api.ts';
 export { type AcquireOptions, acquireCore, type SharedCore } from './owner/acquire.ts';
-export { writeAtomic } from './platform/fs.ts';
 export type { Log } from './platform/log.ts';
 export { type LibraryPaths, libraryPaths } from './platform/paths.ts';
 export { type ForkTerminalHost, forkWithNode } from './terminals/host-process.ts';

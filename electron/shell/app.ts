@@ -51,8 +51,11 @@ class Shell {
   constructor(private readonly options: ShellOptions) {}
 
   async start(): Promise<void> {
-    // The library is read while Chromium starts.
-    const opening = this.options.acquire();
+    // The library is opened once the window is on its way: its page is loaded by other processes meanwhile.
+    let open = () => {};
+    const opening = new Promise<void>((resolve) => {
+      open = resolve;
+    }).then(() => this.options.acquire());
     opening.catch(() => {}); // reported below
     installIpc(opening, shellHandlers(this.options.paths));
     app.on('second-instance', () => this.show());
@@ -70,6 +73,7 @@ class Shell {
     serveScheme(session.defaultSession, this.options.files.page, page);
     installMenu({ newWindow: () => this.show() });
     this.show();
+    setImmediate(open);
     try {
       this.core = await opening;
       await this.followTheme(this.core);

@@ -2,13 +2,9 @@ import { ipcMain, type WebContents, type WebFrameMain } from 'electron';
 import * as z from 'zod';
 import { GuesthouseError, toWire } from '../../shared/errors.ts';
 import { type CallName, callNames, type ShellCallName, shellCallNames } from '../../shared/ipc/channels.ts';
-import {
-  type Envelope,
-  type ShellCallInput,
-  type ShellCallOutput,
-  shellContract,
-} from '../../shared/ipc/contract.ts';
+import type { Envelope } from '../../shared/ipc/contract.ts';
 import type { EventEnvelope } from '../../shared/ipc/events.ts';
+import { type ShellCallInput, type ShellCallOutput, shellContract } from '../../shared/ipc/shell.ts';
 import type { Core } from '../core/index.ts';
 import { portFromElectron } from './ports.ts';
 import { origin } from './scheme.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import * as z from 'zod';
-import { writeAtomic } from '../core/index.ts';
+import { writeAtomic } from '../core/early.ts';
 
 const bounds = z.object({
   x: z.number().int().optional(),

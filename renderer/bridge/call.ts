@@ -1,12 +1,7 @@
 import { fromWire } from '../../shared/errors.ts';
 import type { CallName, ShellCallName } from '../../shared/ipc/channels.ts';
-import type {
-  Bridge,
-  CallInput,
-  CallOutput,
-  ShellCallInput,
-  ShellCallOutput,
-} from '../../shared/ipc/contract.ts';
+import type { Bridge, CallInput, CallOutput } from '../../shared/ipc/contract.ts';
+import type { ShellCallInput, ShellCallOutput } from '../../shared/ipc/shell.ts';
 
 declare global {
   interface Window {

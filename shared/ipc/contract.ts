@@ -58,25 +58,6 @@ export type CallInput<N extends CallName> = z.input<Contract[N]['input']>;
 export type ParsedInput<N extends CallName> = z.output<Contract[N]['input']>;
 export type CallOutput<N extends CallName> = Contract[N] extends CallSpec<z.ZodType, infer O> ? O : never;
 
-export const shellContract = {
-  'shell.openExternal': call(z.object({ url: z.url({ protocol: /^https$/ }) })).returns<void>(),
-  'shell.showInFolder': call(z.object({ path: z.string() })).returns<void>(),
-  'shell.writeClipboard': call(z.object({ text: z.string().max(1 << 20) })).returns<void>(),
-  /** Asks where to and writes it there (0600). Null when the person gave up. */
-  'shell.saveText': call(
-    z.object({
-      /** Proposed file name. */
-      name: z.string().min(1).max(120),
-      text: z.string().max(1 << 24),
-    }),
-  ).returns<{ path: string } | null>(),
-  'shell.info': call(nothing).returns<{ version: string; electron: string; chrome: string; gpu: boolean }>(),
-} satisfies Record<ShellCallName, CallSpec>;
-export type ShellContract = typeof shellContract;
-export type ShellCallInput<N extends ShellCallName> = z.input<ShellContract[N]['input']>;
-export type ShellCallOutput<N extends ShellCallName> =
-  ShellContract[N] extends CallSpec<z.ZodType, infer O> ? O : never;
-
 /** The answer of every call: errors cross as data. */
 export type Envelope<T> =
   | { readonly ok: true; readonly value: T }
