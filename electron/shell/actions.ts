@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import * as path from 'node:path';
-import { app, BrowserWindow, clipboard, dialog, shell } from 'electron';
+import { app, BrowserWindow, clipboard, dialog, type OpenDialogOptions, shell } from 'electron';
 import { GuesthouseError } from '../../shared/errors.ts';
 import type { LibraryPaths } from '../core/index.ts';
 import type { ShellHandlers } from './ipc.ts';
@@ -28,6 +28,22 @@ export function shellHandlers(paths: LibraryPaths): ShellHandlers {
       if (canceled || !filePath) return null;
       await writeFile(filePath, text, { mode: 0o600 });
       return { path: filePath };
+    },
+    'shell.pickFile': async ({ title, endings, kind }) => {
+      const window = BrowserWindow.getFocusedWindow() ?? BrowserWindow.getAllWindows()[0];
+      const options: OpenDialogOptions = {
+        title,
+        properties: ['openFile'],
+        filters: [
+          { name: kind, extensions: endings },
+          { name: 'All files', extensions: ['*'] },
+        ],
+      };
+      const { canceled, filePaths } = await (window
+        ? dialog.showOpenDialog(window, options)
+        : dialog.showOpenDialog(options));
+      const [chosen] = filePaths;
+      return canceled || !chosen ? null : { path: chosen };
     },
     'shell.info': async () => ({
       version: app.getVersion(),

@@ -6,3 +6,11 @@ export const pathForFile = (file: File): string | null => window.guesthouse.path
 /** Asks where to and writes it there; null when the person gave up. */
 export const saveText = (name: string, text: string): Promise<{ path: string } | null> =>
   shell('shell.saveText', { name, text });
+
+/** Asks for a file; null when the person gave up. `endings` without the dot, and what such files are called. */
+export const pickFile = async (
+  title: string,
+  endings: readonly string[],
+  kind: string,
+): Promise<string | null> =>
+  (await shell('shell.pickFile', { title, endings: [...endings], kind }))?.path ?? null;

@@ -156,6 +156,7 @@ export const shellCallNames = [
   'shell.showInFolder',
   'shell.writeClipboard',
   'shell.saveText',
+  'shell.pickFile',
   'shell.info',
 ] as const;
 export type ShellCallName = (typeof shellCallNames)[number];

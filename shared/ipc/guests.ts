@@ -240,7 +240,12 @@ export const guestContract = {
   'guests.screenshot': call(one).returns<Screenshot>(),
   /** What the guest's own agent says of it. Fails with `unreachable` when there is none. */
   'guests.agent': call(one).returns<AgentInfo>(),
-  'guests.checkXml': call(z.object({ xml: xmlText })).returns<XmlCheck>(),
+  /** Give the text, or the file it is in. */
+  'guests.checkXml': call(
+    z
+      .object({ xml: xmlText.optional(), path: filePath.optional() })
+      .refine(({ xml, path }) => (xml === undefined) !== (path === undefined), 'Give the XML or its file.'),
+  ).returns<XmlCheck>(),
   /** The kept text, byte for byte: what `virsh define` accepts and `guests.importXml` takes again. */
   'guests.exportXml': call(one).returns<{ name: string; xml: string }>(),
   /**

@@ -17,6 +17,16 @@ export const shellContract = {
       text: z.string().max(1 << 24),
     }),
   ).returns<{ path: string } | null>(),
+  /** Asks for one file to read. Null when the person gave up. */
+  'shell.pickFile': call(
+    z.object({
+      title: z.string().min(1).max(120),
+      /** Endings without the dot; all other files can be chosen too. */
+      endings: z.array(z.string().regex(/^[a-z0-9]{1,10}$/)).max(20),
+      /** What files of these endings are called. */
+      kind: z.string().min(1).max(60),
+    }),
+  ).returns<{ path: string } | null>(),
   'shell.info': call(nothing).returns<{ version: string; electron: string; chrome: string; gpu: boolean }>(),
 } satisfies Record<ShellCallName, CallSpec>;
 export type ShellContract = typeof shellContract;

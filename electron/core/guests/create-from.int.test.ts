@@ -182,7 +182,7 @@ describe('a guest from an installation medium', () => {
     expect(await call('guests.inspectSource', { path: iso })).toMatchObject({
       format: 'iso',
       label: 'Debian 13.1.0 amd64 n',
-      system: { name: 'Debian', kind: 'hybrid' },
+      system: { name: expect.stringMatching(/^Debian/), kind: 'hybrid' },
     });
     const id = await make('install', { kind: 'iso', path: iso });
     expect((await at.guest(id)).disks).toMatchObject([

@@ -230,7 +230,7 @@ async function agreedPolicy(library: string, agreed: readonly string[]): Promise
 }
 
 /** @throws {GuesthouseError} `not-found`, `invalid-input` for what is no regular file of a sensible size */
-async function readXmlFile(file: string): Promise<string> {
+export async function readXmlFile(file: string): Promise<string> {
   const full = path.resolve(file);
   try {
     const handle = await fs.open(full, 'r');

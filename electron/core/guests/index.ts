@@ -16,7 +16,7 @@ import { Creator } from './create.ts';
 import type { CreateDeps } from './create-spec.ts';
 import { Edits } from './edits.ts';
 import { watchHostShutdown } from './host-shutdown.ts';
-import { Importer } from './import.ts';
+import { Importer, readXmlFile } from './import.ts';
 import { commandLine as commandLineOf, serialLog } from './launch.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { loadAll } from './loading.ts';
@@ -109,7 +109,7 @@ export function createGuests(deps: GuestsDeps) {
     'guests.inspectSource': ({ path: file }) => inspectSource(paths.data, file),
     'guests.screenshot': ({ id }) => screenshot(registry.get(id)),
     'guests.agent': ({ id }) => agents.info(id),
-    'guests.checkXml': ({ xml: text }) => xml.check(text),
+    'guests.checkXml': async ({ xml: text, path: file }) => xml.check(text ?? (await readXmlFile(file!))),
     'guests.exportXml': ({ id }) => xml.export(id),
     'guests.setXml': ({ id, xml: text, expected }) => xml.set(id, text, expected),
     'guests.importXml': (spec) => importer.import(spec),

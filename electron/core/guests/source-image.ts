@@ -10,6 +10,7 @@ import {
   probeFormat,
   withinFolders,
 } from '../disks/index.ts';
+import { systemByLabel } from './osinfo.ts';
 import { readOva, summaryOf } from './ova/ova.ts';
 
 /**
@@ -54,7 +55,7 @@ export async function inspectSource(
     case 'iso': {
       const { virtualSize } = await inspectForeign(image, format, policy);
       const label = await volumeLabel(image);
-      return { path: image, format, virtualSize, label, system: systemOf(label), ova: null };
+      return { path: image, format, virtualSize, label, system: await systemFor(label), ova: null };
     }
     case 'gzip':
     case 'xz':
@@ -95,7 +96,7 @@ export async function volumeLabel(file: string): Promise<string | null> {
 
 /** Labels vendors give, and what such a system wants. Only a first suggestion: the person chooses. */
 const systems: readonly (readonly [RegExp, NonNullable<SourceImage['system']>])[] = [
-  [/^debian\b/i, { name: 'Debian', kind: 'hybrid', memory: 2048, disk: 20 }],
+  [/^debian/i, { name: 'Debian', kind: 'hybrid', memory: 2048, disk: 20 }],
   [/ubuntu/i, { name: 'Ubuntu', kind: 'hybrid', memory: 4096, disk: 25 }],
   [/^fedora/i, { name: 'Fedora', kind: 'hybrid', memory: 4096, disk: 25 }],
   [/^(rocky|alma|centos|rhel)/i, { name: 'Enterprise Linux', kind: 'hybrid', memory: 4096, disk: 25 }],
@@ -109,7 +110,13 @@ const systems: readonly (readonly [RegExp, NonNullable<SourceImage['system']>])[
     /^(ccsa|ccco|cpba|cena|ssss|j_ccsa|gsp1|esd-iso|win)/i,
     { name: 'Windows', kind: 'full', memory: 4096, disk: 64 },
   ],
+  [/linux/i, { name: 'Linux', kind: 'hybrid', memory: 2048, disk: 20 }],
 ];
+
+/** The osinfo database's word where it is installed, else ours. */
+async function systemFor(label: string | null): Promise<SourceImage['system']> {
+  return (label !== null && (await systemByLabel(label))) || systemOf(label);
+}
 
 export function systemOf(label: string | null): SourceImage['system'] {
   return (label !== null && systems.find(([pattern]) => pattern.test(label))?.[1]) || null;
