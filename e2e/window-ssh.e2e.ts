@@ -6,6 +6,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { copyHostTestId, keyRowTestId, navTestId, serverRowTestId, testIds } from '../renderer/ui/testids.ts';
 import { expectAccessible } from './lib/axe.ts';
 import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
+import { paneText } from './lib/screen.ts';
 import { canServePasswords, type PasswordServer, startPasswordServer } from './lib/sshd.ts';
 
 // Keys, a server that knows only a password, and consoles to it: all real, in a temporary home.
@@ -22,15 +23,7 @@ const shot = async (name: string) => {
   await page.screenshot({ path: join(shots, `${String(++shotCount).padStart(2, '0')}-${name}.png`) });
 };
 const mode = (file: string) => statSync(join(home.home, '.ssh', file)).mode & 0o777;
-/** What a console shows, by its place among those of the tab in front. */
-const screen = async (index: number) => {
-  const rows = await page
-    .locator('[data-terminal]:visible')
-    .nth(index)
-    .locator('.xterm-rows > div')
-    .allTextContents();
-  return rows.map((row) => row.replace(/\u00a0/g, ' ').trimEnd()).join('\n');
-};
+const screen = (place: number) => paneText(page, place);
 
 test.describe.configure({ mode: 'serial' });
 test.beforeAll(async () => {

@@ -137,16 +137,26 @@ export async function focusConsole(page: Page): Promise<void> {
 declare global {
   interface Window {
     guesthouse: Bridge;
+    /** What {@link drawnAfterKey} waits for. */
+    benchDrawn: Promise<{ ms: number; pressedAt: number }>;
     /** What {@link watchKeys} measured, in milliseconds. */
     benchTimes: number[];
   }
 }
 
-/** Milliseconds from the next key press until the console in front shows `mark`, looked at every frame. */
-export function drawnAfterKey(page: Page, mark: string): Promise<{ ms: number; pressedAt: number }> {
-  return page.evaluate(
-    ([selector, text]) =>
-      new Promise<{ ms: number; pressedAt: number }>((done) => {
+/**
+ * Watches for `mark` in the console in front, looked at every frame, from the next key press on. The watch stands when
+ * this resolves: a busy page hears of a key before it does what was asked of it earlier, so a key pressed without
+ * waiting may come before the watch.
+ * @returns a function that waits for the mark: milliseconds from the press, and when that was
+ */
+export async function drawnAfterKey(
+  page: Page,
+  mark: string,
+): Promise<() => Promise<{ ms: number; pressedAt: number }>> {
+  await page.evaluate(
+    ([selector, text]) => {
+      window.benchDrawn = new Promise((done) => {
         window.addEventListener(
           'keydown',
           (event) => {
@@ -160,9 +170,11 @@ export function drawnAfterKey(page: Page, mark: string): Promise<{ ms: number; p
           },
           { once: true, capture: true },
         );
-      }),
+      });
+    },
     [`[data-testid="${testIds.terminal}"] .xterm-rows`, mark] as const,
   );
+  return () => page.evaluate(() => window.benchDrawn);
 }
 
 /** Notes for each key, in the page, how long until the frame that answers it was made. */

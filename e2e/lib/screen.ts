@@ -11,6 +11,16 @@ export async function terminalText(page: Page): Promise<string> {
   return rows.map((row) => row.replace(/\u00a0/g, ' ').trimEnd()).join('\n');
 }
 
+/** What a console of the tab in front shows. @param place among the tab's panes, from 0 */
+export async function paneText(page: Page, place: number): Promise<string> {
+  const rows = await page
+    .locator('[data-terminal]:visible')
+    .nth(place)
+    .locator('.xterm-rows > div')
+    .allTextContents();
+  return rows.map((row) => row.replace(/\u00a0/g, ' ').trimEnd()).join('\n');
+}
+
 /** Waits until the terminal in front shows `pattern`. Milliseconds. */
 export async function waitForTerminal(page: Page, pattern: RegExp, timeout: number): Promise<void> {
   await expect

@@ -2,6 +2,7 @@ import { create } from 'zustand';
 import { isCancelled, toWire, type WireError } from '../../shared/errors.ts';
 import type { ClonePlan, CloneResult } from '../../shared/model/template.ts';
 import { call } from '../bridge/call.ts';
+import { startGuest } from './consent.ts';
 import { operationEnd, useOperations } from './operations.ts';
 import { openConsoles } from './terminals.ts';
 import { tellError } from './toasts.ts';
@@ -50,14 +51,7 @@ export function madeIds(plan: ClonePlan, results: readonly CloneResult[]): reado
 export async function startAndOpen(ids: readonly string[], { start, consoles }: Afterwards): Promise<void> {
   const up: string[] = [];
   for (const id of ids) {
-    if (!start) up.push(id);
-    else
-      try {
-        await operationEnd((await call('guests.start', { id })).operation);
-        up.push(id);
-      } catch (error) {
-        tellError(error);
-      }
+    if (!start || (await startGuest(id))) up.push(id);
   }
   if (consoles) await openConsoles(up).catch(tellError);
 }

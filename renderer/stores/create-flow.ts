@@ -2,6 +2,7 @@ import { create } from 'zustand';
 import { toWire, type WireError } from '../../shared/errors.ts';
 import type { CreateSpec } from '../../shared/ipc/guests.ts';
 import { call } from '../bridge/call.ts';
+import { startGuest } from './consent.ts';
 import { isUnderWay, operationEnd, useOperations } from './operations.ts';
 import { useStarters } from './starters.ts';
 import { openConsoles } from './terminals.ts';
@@ -38,7 +39,7 @@ export async function createGuest(spec: CreateSpec): Promise<void> {
       await operationEnd(operation);
     }
     set({ step: 'creating', name, operation: null });
-    const { operation, id } = await call('guests.create', spec);
+    const { operation, id } = await call('guests.create', { ...spec, start: false });
     set({ step: 'creating', name, operation });
     await operationEnd(operation);
     useUi.getState().go('guests');
@@ -46,6 +47,8 @@ export async function createGuest(spec: CreateSpec): Promise<void> {
     useUi.getState().select([id], id);
     if (spec.start) {
       set({ step: 'opening', name, operation: null });
+      // By the window, which asks where a start needs consent, and tells what keeps it from starting.
+      void startGuest(id);
       await openConsoles([id]);
     }
     set({ step: 'idle' });

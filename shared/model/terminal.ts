@@ -1,3 +1,5 @@
+import type { ErrorCode } from '../errors.ts';
+
 /** A console in the dock: a session of the terminal host that outlives window reloads. */
 export interface Terminal {
   readonly id: string;
@@ -10,6 +12,8 @@ export interface Terminal {
   /** What it waits for or why it ended, for people: "starting sshd, 4 s", "the guest shut down". */
   readonly reason: string | null;
   readonly exitCode: number | null;
+  /** What kept it from working, when it ended by a failure that has a code; null else. `reason` says it in words. */
+  readonly error: ErrorCode | null;
 }
 
 /** Messages over a terminal's port. Data is UTF-8 bytes; the view acknowledges what it has drawn. */

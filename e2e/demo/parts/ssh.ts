@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, type Page } from '@playwright/test';
+import { expect } from '@playwright/test';
 import {
   copyHostTestId,
   keyRowTestId,
@@ -9,20 +9,11 @@ import {
   serverRowTestId,
   testIds,
 } from '../../../renderer/ui/testids.ts';
+import { paneText } from '../../lib/screen.ts';
 import { canServePasswords, type PasswordServer, startPasswordServer } from '../../lib/sshd.ts';
 import type { DemoContext, DemoPart } from '../part.ts';
 
 let server: PasswordServer | null = null;
-
-/** What the console at this place of the tab in front shows. */
-async function shown(page: Page, place: number): Promise<string> {
-  const rows = await page
-    .locator('[data-terminal]:visible')
-    .nth(place)
-    .locator('.xterm-rows > div')
-    .allTextContents();
-  return rows.map((row) => row.replace(/\u00a0/g, ' ').trimEnd()).join('\n');
-}
 
 /** Passwords need an account on this computer, which only root can make. */
 function needsServer({ note }: DemoContext): PasswordServer | null {
@@ -111,15 +102,15 @@ export const sshAccess: DemoPart = {
         const { page, shot } = context;
         if (!needsServer(context)) return;
         await page.getByTestId(testIds.copyKeyDone).getByRole('button', { name: 'Open its console' }).click();
-        await expect.poll(() => shown(page, 0), { timeout: 60_000 }).toContain('$');
+        await expect.poll(() => paneText(page, 0), { timeout: 60_000 }).toContain('$');
         await page.locator('[data-terminal]:visible .xterm-helper-textarea').first().focus();
         await page.keyboard.press('Control+Shift+E');
         await expect.poll(() => page.locator('[data-terminal]:visible').count(), { timeout: 20_000 }).toBe(2);
-        await expect.poll(() => shown(page, 1), { timeout: 60_000 }).toContain('$');
+        await expect.poll(() => paneText(page, 1), { timeout: 60_000 }).toContain('$');
         await page.getByTestId(testIds.typeToAll).click();
         await page.keyboard.type('echo both-$((2+1))\n');
         for (const place of [0, 1])
-          await expect.poll(() => shown(page, place), { timeout: 30_000 }).toContain('both-3');
+          await expect.poll(() => paneText(page, place), { timeout: 30_000 }).toContain('both-3');
         await shot('typing into both');
         await page.getByTestId(testIds.typeToAll).click();
       },

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as os from 'node:os';
@@ -71,7 +71,16 @@ beforeEach(async () => {
       open: (spec) => {
         consoles.push(spec);
         const { kind, title, subject } = spec;
-        return { id: 't', kind, title, subject, status: 'waiting', reason: null, exitCode: null };
+        return {
+          id: 't',
+          kind,
+          title,
+          subject,
+          status: 'waiting',
+          reason: null,
+          exitCode: null,
+          error: null,
+        };
       },
     },
   });
@@ -277,6 +286,26 @@ describe('a console', () => {
     await call('terminals.openSsh', { target: 'g-1' });
     const { code } = await runConsole(consoles[0]!);
     expect(code).toBe(255);
-    expect(consoles[0]!.explain({ exitCode: code, signal: null, error: null }).again).toBe(false);
+    expect(await consoles[0]!.explain({ exitCode: code, signal: null, error: null })).toMatchObject({
+      again: false,
+      error: null,
+    });
+  });
+
+  it('names a changed host key by its code, and what to do', async () => {
+    guests = [guest('running', sshd.port)];
+    fs.mkdirSync(path.join(temp.home, 'g'), { mode: 0o700 });
+    const known = path.join(temp.home, 'g', 'known_hosts');
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', path.join(temp.home, 'other')]);
+    const other = fs.readFileSync(path.join(temp.home, 'other.pub'), 'utf8');
+    fs.writeFileSync(known, `4c4c4544-0000-2010-8020-80c04f000000 ${other}`);
+    await call('terminals.openSsh', { target: 'g-1' });
+    const { code } = await runConsole(consoles[0]!);
+    expect(code).toBe(255);
+    const said = await consoles[0]!.explain({ exitCode: code, signal: null, error: null });
+    expect(said).toMatchObject({ again: false, error: 'host-key-changed' });
+    expect(said.reason).toContain('ssh-keygen -lf');
+    // What was pinned stands: nothing lets the new one in.
+    expect(fs.readFileSync(known, 'utf8')).toBe(`4c4c4544-0000-2010-8020-80c04f000000 ${other}`);
   });
 });

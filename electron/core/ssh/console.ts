@@ -2,15 +2,23 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { type ErrorCode, toWire } from '../../../shared/errors.ts';
 import type { Guest } from '../../../shared/model/guest.ts';
 import { guestStateWords } from '../../../shared/model/guest.ts';
 import type { Clock } from '../platform/clock.ts';
 import { makePrivateDir } from '../platform/fs.ts';
 import { type SshTarget, sshArgv } from './command.ts';
-import { ensurePinned } from './hostkeys.ts';
+import { connectionProblem, ensurePinned } from './hostkeys.ts';
 import { quote } from './quote.ts';
 import { waitForSshd } from './ready.ts';
 import { askpassFor, type SshSurroundings } from './remote.ts';
+
+/** Why a console ended, and whether to try again by itself. */
+interface Why {
+  readonly reason: string;
+  readonly again: boolean;
+  readonly error: ErrorCode | null;
+}
 
 /** What a terminal manager runs; the shape of its own type, which stands above this folder. */
 export interface ConsoleSpec {
@@ -21,10 +29,11 @@ export interface ConsoleSpec {
     waiting: (reason: string) => void,
     signal: AbortSignal,
   ) => Promise<{ argv: readonly [string, ...string[]]; env?: Readonly<Record<string, string>> }>;
-  readonly explain: (end: { exitCode: number | null; signal: number | null; error: string | null }) => {
-    reason: string;
-    again: boolean;
-  };
+  readonly explain: (end: {
+    exitCode: number | null;
+    signal: number | null;
+    error: string | null;
+  }) => Why | Promise<Why>;
 }
 
 export interface ConsoleDeps {
@@ -94,18 +103,28 @@ export function sshConsole(target: SshTarget, command: readonly string[], deps: 
     },
     explain: ({ exitCode, error }) => {
       const wasIn = existsSync(mark);
-      if (error) return { reason: error, again: false };
-      if (exitCode === 255) {
-        // The guest went away under a console that was in: it reboots, or its network does.
-        if (isGuest && wasIn && deps.guest(target.id))
-          return { reason: 'The connection was lost.', again: true };
-        return { reason: 'The connection was lost, or could not be made.', again: false };
-      }
-      if (exitCode === null) return { reason: 'The console was closed.', again: false };
-      return {
-        reason: exitCode === 0 ? 'You logged out.' : `It ended with exit code ${exitCode}.`,
-        again: false,
-      };
+      const ended = (reason: string): Why => ({ reason, again: false, error: null });
+      if (error) return ended(error);
+      if (exitCode === null) return ended('The console was closed.');
+      if (exitCode !== 255)
+        return ended(exitCode === 0 ? 'You logged out.' : `It ended with exit code ${exitCode}.`);
+      // The guest went away under a console that was in: it reboots, or its network does.
+      if (isGuest && wasIn && deps.guest(target.id))
+        return { reason: 'The connection was lost.', again: true, error: null };
+      return lookWhy(target, deps);
     },
   };
+}
+
+/** ssh says why in the terminal, where only people read it: one more connection, without a log-in, tells us. */
+async function lookWhy(target: SshTarget, deps: ConsoleDeps): Promise<Why> {
+  const unknown = 'The connection was lost, or could not be made: its last words are above.';
+  try {
+    const problem = await connectionProblem(await deps.resolve(target.id));
+    if (!problem) return { reason: unknown, again: false, error: null };
+    const { code, message, why, todo } = toWire(problem);
+    return { reason: [message, why, todo].filter(Boolean).join(' '), again: false, error: code };
+  } catch {
+    return { reason: unknown, again: false, error: null };
+  }
 }

@@ -26,6 +26,19 @@ export async function pinnedKeys(target: SshTarget): Promise<KnownHost[]> {
   return texts.flatMap((text) => (text === null ? [] : knownKeys(text, name)));
 }
 
+/**
+ * Connects as far as the host key, with strict checking and without a log-in or a question.
+ * @returns what stops a connection there, or null when nothing does (a log-in may still be refused)
+ */
+export async function connectionProblem(target: SshTarget): Promise<GuesthouseError | null> {
+  const options = ['PreferredAuthentications=none', 'LogLevel=INFO', 'ConnectTimeout=10'];
+  const { code, stderr } = await run(sshArgv(target, { how: 'batch', options }, ['true']), {
+    okCodes: anyCode,
+  });
+  const failure = code === 255 ? sshFailure(target, stderr) : null;
+  return failure?.code === 'auth-failed' ? null : failure;
+}
+
 /** {@link pinnedKeys} as people read them. */
 export async function pinnedFingerprints(target: SshTarget): Promise<HostKeyInfo[]> {
   return (await pinnedKeys(target)).map(({ type, key }) => ({ type, fingerprint: fingerprint(key) }));

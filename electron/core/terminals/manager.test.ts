@@ -205,6 +205,8 @@ describe('a serial console', () => {
     const chardev = new Chardev(guest.log);
     await chardev.listen(guest.socket);
     await until(() => expect(now(id)?.status).toBe('open'));
+    // It connects before it is taken in, and what was not taken in cannot be let go.
+    await until(() => expect(chardev.taken).toBe(true));
     await chardev.quit();
   });
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { GuesthouseError, toWire } from '../../../shared/errors.ts';
+import { type ErrorCode, GuesthouseError, toWire } from '../../../shared/errors.ts';
 import { type Guest, type GuestState, guestStateWords } from '../../../shared/model/guest.ts';
 import type { Terminal } from '../../../shared/model/terminal.ts';
 import type { Announce, Handlers, PortLike } from '../api.ts';
@@ -51,8 +51,16 @@ export interface PtyConsole {
    * "starting sshd, 4 s". A rejection ends the console with its message.
    */
   readonly launch: (waiting: (reason: string) => void, signal: AbortSignal) => Promise<Program>;
-  /** Turns an exit into words, and says whether to try again by itself. */
-  readonly explain?: (end: SourceEnd) => { readonly reason: string; readonly again: boolean };
+  /** Turns an exit into words and a code. It may have to look, which takes a moment. */
+  readonly explain?: (end: SourceEnd) => EndExplained | Promise<EndExplained>;
+}
+
+/** Why a console's program ended. */
+export interface EndExplained {
+  readonly reason: string;
+  /** Try again by itself. */
+  readonly again: boolean;
+  readonly error: ErrorCode | null;
 }
 
 type TerminalHandlers = Handlers<
@@ -111,8 +119,8 @@ class Manager implements Terminals {
 
   constructor(private readonly deps: TerminalDeps) {
     this.link = new HostLink(deps.fork, deps.log, {
-      started: (id) => this.change(id, { status: 'open', reason: null, exitCode: null }),
-      ended: (id, end) => this.ended(id, end),
+      started: (id) => this.change(id, { status: 'open', reason: null, exitCode: null, error: null }),
+      ended: (id, end) => void this.ended(id, end),
       lost: () => this.hostLost(),
     });
     this.trimTimer = setInterval(() => void this.trimLogs(), trimEveryMs);
@@ -126,7 +134,16 @@ class Manager implements Terminals {
   open(spec: PtyConsole): Terminal {
     const id = `${spec.kind}-${randomUUID()}`;
     const { kind, title, subject } = spec;
-    const terminal: Terminal = { id, kind, title, subject, status: 'waiting', reason: null, exitCode: null };
+    const terminal: Terminal = {
+      id,
+      kind,
+      title,
+      subject,
+      status: 'waiting',
+      reason: null,
+      exitCode: null,
+      error: null,
+    };
     this.add({ terminal, console: spec, launching: null, started: false }, null);
     void this.launch(id);
     return this.entries.get(id)!.terminal;
@@ -185,6 +202,7 @@ class Manager implements Terminals {
       status: 'waiting',
       reason: isLive(port.state) ? null : waitingFor(port.state),
       exitCode: null,
+      error: null,
     };
     this.add({ terminal, console: null, launching: null, started: false }, port.log);
     if (isLive(port.state)) this.connectSerial(id, port);
@@ -204,7 +222,7 @@ class Manager implements Terminals {
     if (!entry?.console) return;
     const controller = new AbortController();
     entry.launching = controller;
-    this.change(id, { status: 'waiting', reason: null, exitCode: null });
+    this.change(id, { status: 'waiting', reason: null, exitCode: null, error: null });
     try {
       const program = await entry.console.launch(
         (reason) => entry.launching === controller && this.change(id, { status: 'waiting', reason }),
@@ -218,23 +236,29 @@ class Manager implements Terminals {
     } catch (error) {
       if (controller.signal.aborted) return;
       entry.launching = null;
-      const { message, why } = toWire(error);
-      this.change(id, { status: 'ended', reason: why ? `${message} ${why}` : message });
+      const { code, message, why } = toWire(error);
+      this.change(id, { status: 'ended', reason: why ? `${message} ${why}` : message, error: code });
     }
   }
 
-  private ended(id: string, end: SourceEnd): void {
+  private async ended(id: string, end: SourceEnd): Promise<void> {
     const entry = this.entries.get(id);
     if (!entry) return;
     entry.started = false;
-    if (entry.console) this.programEnded(id, entry.console, end);
+    if (entry.console) await this.programEnded(id, entry, entry.console, end);
     else this.serialEnded(id, entry, end);
   }
 
-  private programEnded(id: string, spec: PtyConsole, end: SourceEnd): void {
-    const said = spec.explain?.(end) ?? { reason: explainEnd(end), again: false };
-    this.change(id, { status: 'ended', reason: said.reason, exitCode: end.exitCode });
-    if (said.again) void this.launch(id);
+  private async programEnded(id: string, entry: Entry, spec: PtyConsole, end: SourceEnd): Promise<void> {
+    const said = spec.explain?.(end) ?? { reason: explainEnd(end), again: false, error: null };
+    const { exitCode } = end;
+    if (said instanceof Promise)
+      this.change(id, { status: 'ended', reason: 'The connection ended. Looking why…', exitCode });
+    const { reason, again, error } = await said;
+    // Someone connected again, or closed it, meanwhile.
+    if (this.entries.get(id) !== entry || entry.started || entry.launching) return;
+    this.change(id, { status: 'ended', reason, exitCode, error });
+    if (again) void this.launch(id);
   }
 
   private serialEnded(id: string, entry: Entry, end: SourceEnd): void {

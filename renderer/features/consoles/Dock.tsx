@@ -290,7 +290,7 @@ function Status({ terminal }: { terminal: Terminal }) {
       <span title={line}>{line}</span>
       {terminal.kind === 'ssh' && terminal.status === 'ended' && terminal.subject && (
         <>
-          {/key.*changed|changed.*key/i.test(terminal.reason ?? '') && (
+          {terminal.error === 'host-key-changed' && (
             <Button
               size="small"
               onPress={() => useUi.getState().open({ kind: 'forget-host-key', id: terminal.subject! })}
@@ -325,7 +325,8 @@ function Status({ terminal }: { terminal: Terminal }) {
 export function statusLine(terminal: Terminal, guest: Guest | undefined): string | null {
   const reason = terminal.reason ? `: ${terminal.reason}` : '';
   if (guest?.state === 'paused') return `${guest.name} is paused. It answers nothing until it goes on.`;
-  if (terminal.status === 'waiting') return `Waiting${reason}`;
+  if (terminal.status === 'waiting')
+    return terminal.reason?.startsWith('Waiting') ? terminal.reason : `Waiting${reason}`;
   if (terminal.status === 'ended')
     return `Ended${reason || (terminal.exitCode === null ? '' : `, exit code ${terminal.exitCode}`)}`;
   return null;

@@ -4,6 +4,7 @@ import { isCancelled, toWire, type WireError } from '../../../shared/errors.ts';
 import { type IdentityPart, identityPartIds, type RepairPlan } from '../../../shared/model/identity.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
+import { startGuest } from '../../stores/consent.ts';
 import { useGuests } from '../../stores/guests.ts';
 import { useIdentity } from '../../stores/identity.ts';
 import { operationEnd, useOperations } from '../../stores/operations.ts';
@@ -337,11 +338,7 @@ function Result({ item }: { item: Item }) {
         </Button>
       )}
       {written && row?.verification === 'planned' && state === 'off' && (
-        <Button
-          size="small"
-          aria-label={`Start ${item.name}`}
-          onPress={() => void call('guests.start', { id: item.id }).catch(tellError)}
-        >
+        <Button size="small" aria-label={`Start ${item.name}`} onPress={() => void startGuest(item.id)}>
           Start
         </Button>
       )}
