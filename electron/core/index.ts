@@ -4,6 +4,8 @@ import { type CallInput, type CallOutput, contract } from '../../shared/ipc/cont
 import type { CoreEvent, EventEnvelope, Snapshot } from '../../shared/ipc/events.ts';
 import type { CallContext, Core, Handlers } from './api.ts';
 import { seedHandlers } from './cloud-init/index.ts';
+import { guestsToCompare } from './containers/guests.ts';
+import { createContainers } from './containers/index.ts';
 import { createGuests } from './guests/index.ts';
 import { createHost } from './host/index.ts';
 import { createIdentity } from './identity/index.ts';
@@ -35,6 +37,8 @@ export interface CoreDeps {
   readonly forkTerminalHost: ForkTerminalHost;
   /** QEMU's program, for tests of what happens without it. */
   readonly qemu?: string;
+  /** podman's program, for the same. */
+  readonly podman?: string;
 }
 
 /** What a resource gives to the whole; nothing but handlers is needed. */
@@ -137,6 +141,20 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   });
   await guests.load();
   await templates.load();
+  // After the guests are known: some of them are hosts.
+  const containers = await createContainers({
+    paths,
+    log,
+    clock,
+    runner,
+    announce,
+    around: access.around,
+    targets: access.targets,
+    terminals,
+    guests: guestsToCompare(guests, runner, clock),
+    watched: () => listeners.size > 0,
+    podman: deps.podman,
+  });
 
   modules = [
     { handlers: settings.handlers, snapshot: () => ({ settings: settings.get() }) },
@@ -161,6 +179,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       close: () => terminals.close(),
     },
     access,
+    containers,
     {
       handlers: {
         'operations.cancel': ({ id }) => runner.cancel(id),

@@ -134,6 +134,30 @@ export const groupCalls = [
   'groups.use',
 ] as const;
 
+export const containerCalls = [
+  'containers.watch',
+  'containers.list',
+  'containers.detail',
+  'containers.create',
+  'containers.start',
+  'containers.stop',
+  'containers.restart',
+  'containers.pause',
+  'containers.unpause',
+  'containers.remove',
+  'containers.logs',
+  'containers.console',
+  'containers.setLimits',
+  'containers.images',
+  'containers.removeImage',
+  'containers.prepareImage',
+  'containers.addHost',
+  'containers.removeHost',
+  'containers.lookAtHost',
+  'containers.compare',
+  'containers.comparison',
+] as const;
+
 /** Answered by core: over IPC in the window, over the socket for other clients. */
 export const callNames = [
   ...coreCalls,
@@ -145,6 +169,7 @@ export const callNames = [
   ...sshCalls,
   ...templateCalls,
   ...identityCalls,
+  ...containerCalls,
   ...groupCalls,
   ...seedCalls,
 ] as const;

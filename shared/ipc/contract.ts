@@ -6,6 +6,7 @@ import type { Starter } from '../model/starter.ts';
 import type { Terminal } from '../model/terminal.ts';
 import { type CallSpec, call } from './call.ts';
 import type { CallName, ShellCallName } from './channels.ts';
+import { containerContract } from './containers.ts';
 import type { Snapshot } from './events.ts';
 import { groupContract } from './groups.ts';
 import { guestContract, guestRef, type Started } from './guests.ts';
@@ -37,6 +38,7 @@ export const contract = {
   ...sshContract,
   ...templateContract,
   ...identityContract,
+  ...containerContract,
   ...groupContract,
   ...seedContract,
 

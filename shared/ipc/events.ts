@@ -1,3 +1,4 @@
+import type { Container, ContainerHost, ContainerStats } from '../model/container.ts';
 import type { Group, GroupUse } from '../model/group.ts';
 import type { Guest, GuestStats } from '../model/guest.ts';
 import type { KeyCopy } from '../model/key.ts';
@@ -34,6 +35,11 @@ export type CoreEvent =
   | { readonly type: 'group'; readonly group: Group }
   | { readonly type: 'group-gone'; readonly id: string }
   | { readonly type: 'group-use'; readonly uses: readonly GroupUse[] }
+  | { readonly type: 'container'; readonly container: Container }
+  | { readonly type: 'container-gone'; readonly id: string }
+  | { readonly type: 'container-stats'; readonly stats: readonly ContainerStats[] }
+  | { readonly type: 'container-host'; readonly host: ContainerHost }
+  | { readonly type: 'container-host-gone'; readonly id: string }
   /** The owner of the library changed: take a snapshot again. */
   | { readonly type: 'reset' };
 
@@ -54,6 +60,8 @@ export interface Snapshot {
   readonly settings: Settings;
   readonly prompts?: readonly Prompt[];
   readonly servers?: readonly Server[];
+  readonly containers?: readonly Container[];
+  readonly containerHosts?: readonly ContainerHost[];
   readonly keyCopies?: readonly KeyCopy[];
   readonly groups?: readonly Group[];
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { CancelledError, GuesthouseError, isCancelled, toWire } from '../../../shared/errors.ts';
+import { CancelledError, fromWire, GuesthouseError, isCancelled, toWire } from '../../../shared/errors.ts';
 import type { Operation } from '../../../shared/model/operation.ts';
 import type { Clock } from '../platform/clock.ts';
 
@@ -124,6 +124,14 @@ export class OperationRunner {
   /** Starts a job and waits for it. */
   run<T>(spec: OperationSpec, job: (op: OperationContext) => Promise<T>): Promise<T> {
     return this.start(spec, job).result;
+  }
+
+  /** Waits for a job's end. @throws its error when it did not end well */
+  async ended(id: string): Promise<void> {
+    await this.settled.get(id);
+    const operation = this.operations.get(id);
+    if (operation?.status === 'cancelled') throw new CancelledError();
+    if (operation?.error) throw fromWire(operation.error);
   }
 
   /** Asks a job to stop. Resolves when it has cleaned up, whatever its outcome. */

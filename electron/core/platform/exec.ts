@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { Readable } from 'node:stream';
 import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
 import { withoutInherited } from './descriptors.ts';
 
@@ -6,8 +7,8 @@ export interface RunOptions {
   cwd?: string;
   /** Added to a clean base environment (PATH, HOME, LANG=C.UTF-8, XDG_*); secrets never go here. */
   env?: Readonly<Record<string, string>>;
-  /** Written to stdin, which is then closed. Secrets go here. */
-  input?: string | Uint8Array;
+  /** Written to stdin, which is then closed. Secrets go here; a stream for what is large. */
+  input?: string | Uint8Array | Readable;
   signal?: AbortSignal;
   /** Milliseconds; the process group is killed with SIGKILL after it. */
   timeoutMs?: number;
@@ -114,7 +115,10 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions = 
       options.onStderr?.(chunk.toString('utf8'));
     });
     child.stdin!.on('error', () => {}); // EPIPE: the program did not want its input
-    child.stdin!.end(options.input ?? '');
+    if (options.input instanceof Readable) {
+      options.input.on('error', () => child.stdin!.destroy()); // the program sees the end, and says what it misses
+      options.input.pipe(child.stdin!);
+    } else child.stdin!.end(options.input ?? '');
     const done = () => {
       clearTimeout(timer);
       clearTimeout(killTimer);

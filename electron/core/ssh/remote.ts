@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { CancelledError, GuesthouseError, isCancelled } from '../../../shared/errors.ts';
 import { type RunResult, run } from '../platform/exec.ts';
 import { type AskpassSession, openAskpass } from './askpass.ts';
@@ -16,7 +17,7 @@ export interface SshSurroundings {
 
 export interface RemoteOptions {
   /** Given to the remote program's stdin, which is then closed. */
-  readonly input?: string | Uint8Array;
+  readonly input?: string | Uint8Array | Readable;
   readonly signal?: AbortSignal;
   /** Ask for passwords, passphrases and codes by prompts. False: fail instead. Default true. */
   readonly ask?: boolean;
@@ -177,6 +178,7 @@ async function runSudo(
         },
         session.signal,
       );
+      if (options.input instanceof Readable) throw new RangeError('sudo with a password takes no stream.');
       const input = Buffer.concat([Buffer.from(`${password}\n`), Buffer.from(options.input ?? '')]);
       // The marker tells a refused password from a program that failed.
       const script = 'echo GUESTHOUSE-SUDO-IN >&2; exec "$@"';

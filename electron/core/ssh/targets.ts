@@ -61,6 +61,14 @@ export class Targets {
     throw new GuesthouseError('not-found', `There is no guest or server named ${ref}.`, { subject: ref });
   }
 
+  /** What a guest or server is called, also one that cannot be reached now; null when there is none. */
+  named(ref: string): Pick<SshTarget, 'kind' | 'id' | 'name'> | null {
+    const guest = pick(this.sources.guests.list(), ref);
+    if (guest) return { kind: 'guest', id: guest.id, name: guest.name };
+    const server = pick(this.sources.servers.list(), ref);
+    return server ? { kind: 'server', id: server.id, name: server.name } : null;
+  }
+
   async guest(guest: Guest): Promise<SshTarget> {
     if (!guest.ssh || !guest.uuid)
       throw new GuesthouseError('wrong-state', `${guest.name} cannot be reached by SSH.`, {

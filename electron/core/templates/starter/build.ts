@@ -287,7 +287,7 @@ async function makeTree(
     });
   } catch (error) {
     if (isCancelled(error)) throw error;
-    throw explain(error, log.text());
+    throw explainApt(error, log.text());
   }
 }
 
@@ -303,7 +303,11 @@ class LogTail {
 }
 
 /** Says in words what an apt log means; the log itself goes along. */
-function explain(error: unknown, log: string): GuesthouseError {
+export function explainApt(
+  error: unknown,
+  log: string,
+  what = 'The starter guest could not be built.',
+): GuesthouseError {
   // Addresses may carry a password for the mirror.
   const detail = log.replace(/(\w+:\/\/)[^/\s@]+@/g, '$1').slice(-4000);
   if (/No space left on device/.test(log))
@@ -319,7 +323,7 @@ function explain(error: unknown, log: string): GuesthouseError {
       detail,
       cause: error,
     });
-  return new GuesthouseError('program-failed', 'The starter guest could not be built.', {
+  return new GuesthouseError('program-failed', what, {
     why: log.match(/^E: .*$/gm)?.at(-1),
     detail,
     cause: error,

@@ -1,0 +1,129 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LimitsInput } from '../../../shared/model/container.ts';
+import { type ContainerRoom, containerRoom, kernelSays } from './testing/room.ts';
+
+let room: ContainerRoom;
+beforeAll(async () => {
+  room = await containerRoom();
+});
+afterAll(() => room?.close());
+
+const call: ContainerRoom['test']['core']['call'] = (name, input) => room.test.core.call(name, input);
+const v2 = () => room.facts.cgroups === 'v2';
+const number = (text: string, name: string) =>
+  Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+const pidOf = async (id: string) => (await room.detail(id)).container.pid!;
+
+// Each is proven by the kernel's own counters: what the container did, not what podman says of it.
+describe('limits bite', () => {
+  it('kills what eats more memory than it may, and nothing else of it', async () => {
+    const made = await room.make({
+      // The eater is a child, so that the container lives to be counted.
+      command: ['sh', '-c', 'tail -n 1 /dev/zero; echo eaten; sleep 600'],
+      limits: { memory: 32 << 20, swap: 0 },
+    });
+    const kills = async () => {
+      const pid = await pidOf(made.id);
+      return v2()
+        ? number(kernelSays(pid, 'memory', 'memory.events'), 'oom_kill')
+        : number(kernelSays(pid, 'memory', 'memory.oom_control'), 'oom_kill');
+    };
+    await expect.poll(kills, { timeout: 60_000 }).toBe(1);
+    expect((await room.detail(made.id)).container.state).toBe('running');
+    expect((await room.detail(made.id)).inForce).toMatchObject({ memory: 32 << 20, swap: 0 });
+  });
+
+  it('holds a busy loop to half a core', async () => {
+    const made = await room.make({ command: ['sh', '-c', 'while :; do :; done'], limits: { cpus: 0.5 } });
+    const pid = await pidOf(made.id);
+    await expect
+      .poll(() => number(kernelSays(pid, 'cpu', 'cpu.stat'), 'nr_throttled'), { timeout: 60_000 })
+      .toBeGreaterThan(3);
+    const quota = v2() ? kernelSays(pid, 'cpu', 'cpu.max') : kernelSays(pid, 'cpu', 'cpu.cfs_quota_us');
+    expect(quota).toMatch(/^50000\b/);
+    await call('containers.remove', { id: made.id, force: true });
+  });
+
+  it('refuses more processes than it may have', async () => {
+    const made = await room.make({
+      // The inner shell gives up when it may not fork; the outer one stays to be counted.
+      command: ['sh', '-c', 'sh -c "for i in 1 2 3 4 5 6 7 8 9; do sleep 600 & done"; sleep 600'],
+      limits: { pids: 5 },
+    });
+    const pid = await pidOf(made.id);
+    await expect.poll(() => number(kernelSays(pid, 'pids', 'pids.events'), 'max')).toBeGreaterThan(0);
+    expect(kernelSays(pid, 'pids', 'pids.max')).toBe('5');
+  });
+
+  it('sets limits of disks in the kernel, and lifts them', async () => {
+    const [device] = room.facts.devices;
+    if (!device) return;
+    const made = await room.make({
+      limits: { disk: [{ device: device.path, readBps: 1 << 20, writeIops: 50 }] },
+    });
+    const now = async () => (await room.detail(made.id)).inForce!.disk;
+    expect(await now()).toEqual([
+      { device: device.path, readBps: 1 << 20, writeBps: null, readIops: null, writeIops: 50 },
+    ]);
+    await call('containers.setLimits', { id: made.id, limits: {} });
+    expect(await now()).toEqual([]);
+  });
+
+  it('holds the network to a rate, both ways', async () => {
+    const made = await room.make({ limits: { netUp: 2_000_000, netDown: 3_000_000 } });
+    const pid = String(await pidOf(made.id));
+    const inside = execFileSync('nsenter', ['-t', pid, '-n', 'tc', '-j', 'qdisc', 'show'], {
+      encoding: 'utf8',
+    });
+    expect(inside).toContain('"rate":250000');
+    expect(execFileSync('tc', ['-j', 'qdisc', 'show'], { encoding: 'utf8' })).toContain('"rate":375000');
+    await call('containers.setLimits', { id: made.id, limits: {} });
+    expect(
+      execFileSync('nsenter', ['-t', pid, '-n', 'tc', '-j', 'qdisc', 'show'], { encoding: 'utf8' }),
+    ).not.toContain('tbf');
+  });
+});
+
+describe('limits changed while it runs', () => {
+  it('are the kernel’s at once, up, down and away, and come back after a restart', async () => {
+    const made = await room.make({ limits: { memory: 64 << 20, swap: 0, cpus: 0.5, pids: 50 } });
+    const change = (limits: LimitsInput) => call('containers.setLimits', { id: made.id, limits });
+    const now = async () => (await room.detail(made.id)).inForce;
+    expect(await now()).toMatchObject({ memory: 64 << 20, swap: 0, cpus: 0.5, pids: 50 });
+    await change({ memory: 256 << 20, swap: 64 << 20, cpus: 1.5, cpuWeight: 50, cpuSet: '0', pids: 20 });
+    const raised = { memory: 256 << 20, swap: 64 << 20, cpus: 1.5, cpuWeight: 50, cpuSet: '0', pids: 20 };
+    expect(await now()).toMatchObject(raised);
+    await room.test.done(await call('containers.restart', { id: made.id, timeout: 0 }));
+    expect(await now()).toMatchObject(raised);
+    await change({ memory: 32 << 20, swap: 0 });
+    expect(await now()).toMatchObject({ memory: 32 << 20, swap: 0, cpus: null, cpuWeight: null, pids: null });
+    await change({});
+    expect(await now()).toMatchObject({ memory: null, cpus: null, pids: null });
+  });
+
+  it('never fall below what it uses: that would kill it', async () => {
+    const made = await room.make({
+      command: ['sh', '-c', 'x=$(head -c 20000000 /dev/zero | tr "\\0" x); echo full; sleep 600; echo'],
+      limits: { memory: 256 << 20, swap: 0 },
+    });
+    await expect.poll(() => call('containers.logs', { id: made.id }), { timeout: 60_000 }).toContain('full');
+    await expect(
+      call('containers.setLimits', { id: made.id, limits: { memory: 4 << 20 } }),
+    ).rejects.toMatchObject({ code: 'wrong-state', why: expect.stringContaining('MB') });
+    expect((await room.detail(made.id)).inForce).toMatchObject({ memory: 256 << 20 });
+    expect((await room.detail(made.id)).container.state).toBe('running');
+  });
+
+  it('says what contradicts itself or the machine', async () => {
+    const made = await room.make();
+    const refused = (limits: LimitsInput) =>
+      expect(call('containers.setLimits', { id: made.id, limits }), JSON.stringify(limits)).rejects;
+    await refused({ swap: 1 << 20 }).toMatchObject({ code: 'invalid-input' });
+    await refused({ cpus: 4096 }).toMatchObject({ code: 'invalid-input' });
+    await refused({ cpuSet: '4000' }).toMatchObject({ code: 'invalid-input' });
+    await refused({ cpuSet: '0;id' }).toMatchObject({ code: 'invalid-input' });
+    await refused({ disk: [{ device: '/dev/none', readBps: 1 }] }).toMatchObject({ code: 'invalid-input' });
+    await refused({ memory: 10 }).toMatchObject({ code: 'invalid-input' });
+  });
+});
