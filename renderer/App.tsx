@@ -7,10 +7,10 @@ import { onWindowKey } from './keys.ts';
 import { type Section, sections } from './sections.tsx';
 import { useCommands } from './stores/commands.ts';
 import { useConnection } from './stores/connection.ts';
+import { useConsoles } from './stores/consoles.ts';
 import { fixPermissions } from './stores/keys.ts';
 import { usePrompts } from './stores/prompts.ts';
 import { useSettings } from './stores/settings.ts';
-import { useTerminals } from './stores/terminals.ts';
 import { useToasts } from './stores/toasts.ts';
 import { useUi } from './stores/ui.ts';
 import { Button } from './ui/Button.tsx';
@@ -148,7 +148,7 @@ function Main({ retry }: { retry: () => void }) {
   const Page = (sections.find((section) => section.id === current) ?? sections[0])?.component;
   const { toasts, close } = useToasts();
   const connection = useConnection((state) => state.connection);
-  const dock = useTerminals((state) => state.all.length > 0);
+  const dock = useConsoles((state) => state.all.length > 0);
   const asked = usePrompts((state) => state.all.length > 0);
   const { dockOpen, dockHeight, dialog, open } = useUi();
   // After the first list is on the screen.

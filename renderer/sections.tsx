@@ -2,13 +2,13 @@ import { Cpu, Fingerprint, KeyRound, Monitor, Server, SquareTerminal, Stamp } fr
 import type { ComponentType } from 'react';
 import { detailTabs } from './detail-tabs.ts';
 import { GuestsPage } from './features/guests/GuestsPage.tsx';
+import { useConsoles } from './stores/consoles.ts';
 import { useGuests } from './stores/guests.ts';
 import { useHost } from './stores/host.ts';
 import { countProblems, useIdentity } from './stores/identity.ts';
 import { allProblems, useKeys } from './stores/keys.ts';
 import { useServers } from './stores/servers.ts';
 import { useTemplates } from './stores/templates.ts';
-import { useTerminals } from './stores/terminals.ts';
 import { later } from './ui/later.ts';
 
 export interface Section {
@@ -59,7 +59,7 @@ export const sections: readonly Section[] = [
     title: 'Consoles',
     icon: SquareTerminal,
     component: ConsolesPage,
-    useCount: () => number(useTerminals((state) => state.all.length)),
+    useCount: () => number(useConsoles((state) => state.all.length)),
   },
   {
     id: 'identity',

@@ -257,7 +257,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       return () => void listeners.delete(listener);
     },
     openPort(kind, id, port) {
-      return kind === 'terminal' ? terminals.openPort(id, port) : joinScreen(guests.runtime(id).vnc, port);
+      return kind === 'terminal' ? terminals.openPort(id, port) : joinScreen(guests.screenSocket(id), port);
     },
     close() {
       closing ??= close();

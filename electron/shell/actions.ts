@@ -7,7 +7,10 @@ import type { LibraryPaths } from '../core/index.ts';
 import type { ShellHandlers } from './ipc.ts';
 
 /** The window's own calls. Their input is parsed: see shellContract. */
-export function shellHandlers(paths: LibraryPaths): ShellHandlers {
+export function shellHandlers(
+  paths: LibraryPaths,
+  openScreen: (id: string, title: string) => void,
+): ShellHandlers {
   return {
     'shell.openExternal': async ({ url }) => {
       const parsed = new URL(url);
@@ -19,15 +22,11 @@ export function shellHandlers(paths: LibraryPaths): ShellHandlers {
       shell.showItemInFolder(insideLibrary(paths, target));
     },
     'shell.writeClipboard': async ({ text }) => clipboard.writeText(text),
-    'shell.saveText': async ({ name, text }) => {
-      const window = BrowserWindow.getFocusedWindow() ?? BrowserWindow.getAllWindows()[0];
-      const options = { defaultPath: path.join(app.getPath('documents'), path.basename(name)) };
-      const { canceled, filePath } = await (window
-        ? dialog.showSaveDialog(window, options)
-        : dialog.showSaveDialog(options));
-      if (canceled || !filePath) return null;
-      await writeFile(filePath, text, { mode: 0o600 });
-      return { path: filePath };
+    'shell.saveText': ({ name, text }) => saveAs(name, text),
+    'shell.readClipboard': async (_input, page) => {
+      if (BrowserWindow.fromWebContents(page)?.isFocused() !== true)
+        throw new GuesthouseError('no-permission', 'Only the window in front reads the clipboard.');
+      return { text: await clipboard.readText() };
     },
     'shell.pickFile': async ({ title, endings, kind }) => {
       const window = BrowserWindow.getFocusedWindow() ?? BrowserWindow.getAllWindows()[0];
@@ -45,6 +44,10 @@ export function shellHandlers(paths: LibraryPaths): ShellHandlers {
       const [chosen] = filePaths;
       return canceled || !chosen ? null : { path: chosen };
     },
+    'shell.savePicture': ({ name, png }) => saveAs(name, Buffer.from(png, 'base64')),
+    'shell.openScreen': async ({ id, title }) => openScreen(id, title),
+    'shell.keepKeys': async ({ on }, page) => page.setIgnoreMenuShortcuts(on),
+    'shell.fullScreen': async ({ on }, page) => BrowserWindow.fromWebContents(page)?.setFullScreen(on),
     'shell.info': async () => ({
       version: app.getVersion(),
       electron: process.versions.electron ?? '',
@@ -52,6 +55,18 @@ export function shellHandlers(paths: LibraryPaths): ShellHandlers {
       gpu: app.getGPUFeatureStatus().webgl === 'enabled',
     }),
   };
+}
+
+/** Asks where to and writes it there. */
+async function saveAs(name: string, content: string | Buffer): Promise<{ path: string } | null> {
+  const window = BrowserWindow.getFocusedWindow() ?? BrowserWindow.getAllWindows()[0];
+  const options = { defaultPath: path.join(app.getPath('documents'), path.basename(name)) };
+  const { canceled, filePath } = await (window
+    ? dialog.showSaveDialog(window, options)
+    : dialog.showSaveDialog(options));
+  if (canceled || !filePath) return null;
+  await writeFile(filePath, content, { mode: 0o600 });
+  return { path: filePath };
 }
 
 /** The page may only have shown what is the library's: files of ours, with links followed. */

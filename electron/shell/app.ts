@@ -10,7 +10,7 @@ import { guardContents, guardSession } from './guard.ts';
 import { forwardEvents, installIpc } from './ipc.ts';
 import { installMenu } from './menu.ts';
 import { readAhead, registerScheme, serveScheme } from './scheme.ts';
-import { openWindow } from './window.ts';
+import { openScreenWindow, openWindow } from './window.ts';
 
 export interface ShellOptions {
   readonly paths: LibraryPaths;
@@ -43,6 +43,8 @@ export function runShell(options: ShellOptions): void {
 
 class Shell {
   private window: BrowserWindow | null = null;
+  /** Windows with one guest's screen, by its id. They close with the main one. */
+  private readonly screens = new Map<string, BrowserWindow>();
   private core: SharedCore | null = null;
   /** True once it is settled what becomes of running operations. */
   private mayClose = false;
@@ -57,7 +59,10 @@ class Shell {
       open = resolve;
     }).then(() => this.options.acquire());
     opening.catch(() => {}); // reported below
-    installIpc(opening, shellHandlers(this.options.paths));
+    installIpc(
+      opening,
+      shellHandlers(this.options.paths, (id, title) => this.showScreen(id, title)),
+    );
     app.on('second-instance', () => this.show());
     app.on('activate', () => this.show());
     app.on('window-all-closed', () => void this.end());
@@ -96,13 +101,7 @@ class Shell {
       this.window.focus();
       return;
     }
-    const { files, paths, log, icon } = this.options;
-    const window = openWindow({
-      preload: files.preload,
-      icon: existsSync(icon) ? icon : null,
-      configDir: paths.config,
-      log,
-    });
+    const window = openWindow(this.windowOptions());
     this.window = window;
     this.mayClose = false;
     if (this.core) forwardEvents(this.core, window.webContents);
@@ -113,7 +112,27 @@ class Shell {
     });
     window.on('closed', () => {
       this.window = null;
+      for (const screen of this.screens.values()) screen.destroy();
     });
+  }
+
+  private showScreen(id: string, title: string): void {
+    const open = this.screens.get(id);
+    if (open) {
+      if (open.isMinimized()) open.restore();
+      open.focus();
+      return;
+    }
+    if (!this.core || this.ending) return;
+    const window = openScreenWindow(this.windowOptions(), id, title);
+    this.screens.set(id, window);
+    forwardEvents(this.core, window.webContents);
+    window.on('closed', () => void this.screens.delete(id));
+  }
+
+  private windowOptions() {
+    const { files, paths, log, icon } = this.options;
+    return { preload: files.preload, icon: existsSync(icon) ? icon : null, configDir: paths.config, log };
   }
 
   /** Guests go on by themselves; operations do not: ask what is to become of them. */

@@ -10,7 +10,11 @@ import { portFromElectron } from './ports.ts';
 import { origin } from './scheme.ts';
 
 export type ShellHandlers = {
-  readonly [N in ShellCallName]: (input: ShellCallInput<N>) => Promise<ShellCallOutput<N>>;
+  readonly [N in ShellCallName]: (
+    input: ShellCallInput<N>,
+    /** The page that asks. */
+    page: WebContents,
+  ) => Promise<ShellCallOutput<N>>;
 };
 
 const portRequest = z.object({ kind: z.enum(['terminal', 'screen']), id: z.string().min(1).max(200) });
@@ -38,7 +42,7 @@ export function installIpc(core: Promise<Core>, shell: ShellHandlers): void {
     const onGone = () => gone.abort(new GuesthouseError('cancelled', 'The window was closed.'));
     event.sender.once('destroyed', onGone);
     try {
-      return { ok: true, value: await dispatch(await core, shell, name, input, gone.signal) };
+      return { ok: true, value: await dispatch(await core, shell, name, input, gone.signal, event.sender) };
     } catch (error) {
       return failed(error);
     } finally {
@@ -70,20 +74,27 @@ async function dispatch(
   name: unknown,
   input: unknown,
   signal: AbortSignal,
+  page: WebContents,
 ): Promise<unknown> {
   if (typeof name === 'string' && coreNames.has(name))
     return core.call(name as CallName, input as never, { signal });
-  if (typeof name === 'string' && shellNames.has(name)) return callShell(shell, name as ShellCallName, input);
+  if (typeof name === 'string' && shellNames.has(name))
+    return callShell(shell, name as ShellCallName, input, page);
   throw new GuesthouseError('invalid-input', 'There is no such call.');
 }
 
-function callShell<N extends ShellCallName>(shell: ShellHandlers, name: N, input: unknown) {
+function callShell<N extends ShellCallName>(
+  shell: ShellHandlers,
+  name: N,
+  input: unknown,
+  page: WebContents,
+) {
   const parsed = shellContract[name].input.safeParse(input);
   if (!parsed.success)
     throw new GuesthouseError('invalid-input', 'That cannot be done with this input.', {
       why: z.prettifyError(parsed.error),
     });
-  return shell[name](parsed.data as ShellCallInput<N>);
+  return shell[name](parsed.data as ShellCallInput<N>, page);
 }
 
 const refused = () => new GuesthouseError('no-permission', 'That page may not ask for this.');

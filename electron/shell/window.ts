@@ -30,18 +30,7 @@ export function openWindow(options: WindowOptions): BrowserWindow {
     // What shows before the first paint: the page's own ground, or it flashes.
     backgroundColor: nativeTheme.shouldUseDarkColors ? '#1b1d1f' : '#ffffff',
     ...(options.icon ? { icon: options.icon } : {}),
-    webPreferences: {
-      preload: options.preload,
-      sandbox: true,
-      contextIsolation: true,
-      nodeIntegration: false,
-      nodeIntegrationInWorker: false,
-      nodeIntegrationInSubFrames: false,
-      webviewTag: false,
-      navigateOnDragDrop: false,
-      spellcheck: false,
-      v8CacheOptions: 'bypassHeatCheck',
-    },
+    webPreferences: pagePreferences(options.preload),
   });
   if (maximized) window.maximize();
   window.once('ready-to-show', () => window.show());
@@ -50,6 +39,43 @@ export function openWindow(options: WindowOptions): BrowserWindow {
   void window.loadURL(startUrl).catch((error: unknown) => options.log.error('the page did not load', error));
   return window;
 }
+
+/**
+ * A window with a guest's screen and nothing else: the same page, which shows that when its address asks for it. The
+ * title is the guest's name, which is a person's and goes nowhere else.
+ */
+export function openScreenWindow(options: WindowOptions, id: string, title: string): BrowserWindow {
+  const window = new BrowserWindow({
+    width: 1040,
+    height: 840,
+    minWidth: 480,
+    minHeight: 360,
+    title,
+    show: false,
+    autoHideMenuBar: true,
+    backgroundColor: nativeTheme.shouldUseDarkColors ? '#1b1d1f' : '#ffffff',
+    ...(options.icon ? { icon: options.icon } : {}),
+    webPreferences: pagePreferences(options.preload),
+  });
+  window.once('ready-to-show', () => window.show());
+  void window
+    .loadURL(`${startUrl}?screen=${encodeURIComponent(id)}`)
+    .catch((error: unknown) => options.log.error('the screen’s page did not load', error));
+  return window;
+}
+
+const pagePreferences = (preload: string): Electron.WebPreferences => ({
+  preload,
+  sandbox: true,
+  contextIsolation: true,
+  nodeIntegration: false,
+  nodeIntegrationInWorker: false,
+  nodeIntegrationInSubFrames: false,
+  webviewTag: false,
+  navigateOnDragDrop: false,
+  spellcheck: false,
+  v8CacheOptions: 'bypassHeatCheck',
+});
 
 function rememberPlace(window: BrowserWindow, { configDir, log }: WindowOptions): void {
   let timer: NodeJS.Timeout | undefined;

@@ -3,6 +3,10 @@ import { shell } from './call.ts';
 /** Absolute path of a file the person dropped or chose; null for one that is not on disk. */
 export const pathForFile = (file: File): string | null => window.guesthouse.pathForFile(file) || null;
 
+/** As {@link saveText}, for a PNG in base64. */
+export const savePicture = (name: string, png: string): Promise<{ path: string } | null> =>
+  shell('shell.savePicture', { name, png });
+
 /** Asks where to and writes it there; null when the person gave up. */
 export const saveText = (name: string, text: string): Promise<{ path: string } | null> =>
   shell('shell.saveText', { name, text });

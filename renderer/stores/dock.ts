@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { create } from 'zustand';
 import { call } from '../bridge/call.ts';
+import { closeScreen, useConsoles } from './consoles.ts';
 import {
   type DockTab,
   neighbour,
@@ -11,7 +12,7 @@ import {
   without,
   withRatio,
 } from './dock-layout.ts';
-import { openSshConsoles, useTerminals } from './terminals.ts';
+import { openSshConsoles } from './terminals.ts';
 import { tellError } from './toasts.ts';
 import { useUi } from './ui.ts';
 
@@ -57,7 +58,7 @@ export const useDock = create<DockState>()((set) => ({
 /** Whether the first snapshot is there: before it there are no terminals, and the stored tabs must stay. */
 let loaded = false;
 
-useTerminals.subscribe(({ all }) => {
+useConsoles.subscribe(({ all }) => {
   loaded ||= all.length > 0;
   if (!loaded) return;
   const ids = all.map((terminal) => terminal.id);
@@ -164,5 +165,5 @@ export function ring(terminal: string): void {
 }
 
 export function closeConsole(id: string): void {
-  void call('terminals.close', { id }).catch(tellError);
+  if (!closeScreen(id)) void call('terminals.close', { id }).catch(tellError);
 }

@@ -4,6 +4,7 @@ import type { GuestState } from '../../shared/model/guest.ts';
 export const guestActionIds = [
   'start',
   'console',
+  'screen',
   'ssh',
   'copy-ssh',
   'copy-key',
@@ -32,23 +33,23 @@ export interface GuestActions {
 }
 
 const keep: readonly GuestActionId[] = ['rename', 'labels', 'show-folder'];
-const stuck: GuestActions = { primary: ['console', 'force-off'], more: ['reset', ...keep] };
-const passing: GuestActions = { primary: ['console'], more: ['force-off', ...keep] };
+const stuck: GuestActions = { primary: ['console', 'screen', 'force-off'], more: ['reset', ...keep] };
+const passing: GuestActions = { primary: ['console', 'screen'], more: ['force-off', ...keep] };
 
 /** What each state allows, as one table. */
 const table: Readonly<Record<GuestState, GuestActions>> = {
-  off: { primary: ['start', 'console'], more: ['clone', 'template', ...keep, 'delete'] },
-  saved: { primary: ['start', 'console'], more: ['discard-saved', ...keep, 'delete'] },
-  crashed: { primary: ['start', 'console'], more: ['clone', 'template', ...keep, 'delete'] },
+  off: { primary: ['start', 'console'], more: ['screen', 'clone', 'template', ...keep, 'delete'] },
+  saved: { primary: ['start', 'console'], more: ['screen', 'discard-saved', ...keep, 'delete'] },
+  crashed: { primary: ['start', 'console'], more: ['screen', 'clone', 'template', ...keep, 'delete'] },
   broken: { primary: ['show-folder'], more: ['delete'] },
   running: {
-    primary: ['console', 'ssh', 'shutdown'],
+    primary: ['console', 'screen', 'ssh', 'shutdown'],
     more: ['copy-ssh', 'copy-key', 'pause', 'save', 'reboot', 'reset', 'force-off', 'template', ...keep],
   },
-  paused: { primary: ['resume', 'console'], more: ['save', 'reset', 'force-off', ...keep] },
-  'io-error': { primary: ['resume', 'console'], more: ['reset', 'force-off', ...keep] },
-  suspended: { primary: ['resume', 'console'], more: ['reset', 'force-off', ...keep] },
-  prelaunch: { primary: ['resume', 'console'], more: ['force-off', ...keep] },
+  paused: { primary: ['resume', 'console', 'screen'], more: ['save', 'reset', 'force-off', ...keep] },
+  'io-error': { primary: ['resume', 'console', 'screen'], more: ['reset', 'force-off', ...keep] },
+  suspended: { primary: ['resume', 'console', 'screen'], more: ['reset', 'force-off', ...keep] },
+  prelaunch: { primary: ['resume', 'console', 'screen'], more: ['force-off', ...keep] },
   'shutting-down': passing,
   starting: passing,
   saving: { primary: ['console'], more: keep },
@@ -75,6 +76,7 @@ export function bulkActions(states: readonly GuestState[]): readonly GuestAction
     'start',
     'resume',
     'console',
+    'screen',
     'ssh',
     'shutdown',
     'pause',
@@ -91,6 +93,7 @@ export function bulkActions(states: readonly GuestState[]): readonly GuestAction
 export const guestActionLabels: Readonly<Record<GuestActionId, string>> = {
   start: 'Start',
   console: 'Console',
+  screen: 'Screen',
   ssh: 'SSH',
   'copy-ssh': 'Copy SSH command',
   'copy-key': 'Copy a key to it…',

@@ -3,6 +3,7 @@ import type { Guest } from '../../shared/model/guest.ts';
 import { call, shell } from '../bridge/call.ts';
 import { writeClipboard } from '../bridge/clipboard.ts';
 import { startGuest } from './consent.ts';
+import { openScreens } from './consoles.ts';
 import { allows, type GuestActionId } from './guest-actions.ts';
 import { operationEnd } from './operations.ts';
 import { openConsoles, openSshConsoles } from './terminals.ts';
@@ -35,6 +36,9 @@ export function runGuestAction(action: GuestActionId, guests: readonly Guest[]):
       break;
     case 'console':
       openConsoles(ids).catch(tellError);
+      break;
+    case 'screen':
+      openScreens(ids);
       break;
     case 'show-folder':
       shell('shell.showInFolder', { path: first.folder }).catch(tellError);

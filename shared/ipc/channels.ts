@@ -182,6 +182,11 @@ export const shellCallNames = [
   'shell.writeClipboard',
   'shell.saveText',
   'shell.pickFile',
+  'shell.readClipboard',
+  'shell.savePicture',
+  'shell.openScreen',
+  'shell.keepKeys',
+  'shell.fullScreen',
   'shell.info',
 ] as const;
 export type ShellCallName = (typeof shellCallNames)[number];

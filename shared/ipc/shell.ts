@@ -27,6 +27,22 @@ export const shellContract = {
       kind: z.string().min(1).max(60),
     }),
   ).returns<{ path: string } | null>(),
+  /** The clipboard's text, to type it into a guest. Answers the window in front alone. */
+  'shell.readClipboard': call(nothing).returns<{ text: string }>(),
+  /** As `saveText`, for a PNG in base64. */
+  'shell.savePicture': call(
+    z.object({
+      name: z.string().min(1).max(120),
+      png: z.base64().max(96 << 20),
+    }),
+  ).returns<{ path: string } | null>(),
+  /** A guest's screen in a window of its own; brings it to the front when it is open. */
+  'shell.openScreen': call(
+    z.object({ id: z.string().min(1).max(200), title: z.string().max(200) }),
+  ).returns<void>(),
+  /** While on, the menu's keys (F11, Ctrl+Shift+Q…) go to the page as any other. */
+  'shell.keepKeys': call(z.object({ on: z.boolean() })).returns<void>(),
+  'shell.fullScreen': call(z.object({ on: z.boolean() })).returns<void>(),
   'shell.info': call(nothing).returns<{ version: string; electron: string; chrome: string; gpu: boolean }>(),
 } satisfies Record<ShellCallName, CallSpec>;
 export type ShellContract = typeof shellContract;

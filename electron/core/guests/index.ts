@@ -2,6 +2,7 @@ import type { GuestDetail } from '../../../shared/ipc/guests.ts';
 import type { Guest, GuestState } from '../../../shared/model/guest.ts';
 import type { Settings } from '../../../shared/model/settings.ts';
 import type { Announce, Handlers } from '../api.ts';
+import { Domain } from '../domain/index.ts';
 import type { OperationRunner } from '../operations/runner.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -22,7 +23,7 @@ import { Lifecycle } from './lifecycle.ts';
 import { loadAll } from './loading.ts';
 import { Monitor } from './monitor.ts';
 import { type Entry, Registry } from './registry.ts';
-import { screenshot } from './screenshot.ts';
+import { noScreen, screenshot } from './screenshot.ts';
 import { inspectSource } from './source-image.ts';
 import { Stats } from './stats.ts';
 import { GuestStore, nameOf } from './store.ts';
@@ -136,6 +137,14 @@ export function createGuests(deps: GuestsDeps) {
 
     /** Where a guest's sockets are, running or not. */
     runtime: (ref: string): RunFiles => runFiles(paths.runtime, registry.get(ref).id),
+
+    /** Where QEMU shows the screen. @throws {GuesthouseError} `not-found`, `unsupported` when it has none */
+    screenSocket: (ref: string): string => {
+      const { id, stored, runningText } = registry.get(ref);
+      const domain = runningText === null ? stored.domain : Domain.parse(runningText);
+      if (domain?.count('graphics') === 0) throw noScreen(id, nameOf(stored));
+      return runFiles(paths.runtime, id).vnc;
+    },
 
     /** What the serial console needs to know. @throws {GuesthouseError} `not-found` */
     serialPort: (ref: string): SerialPort => {

@@ -38,6 +38,7 @@ afterAll(async () => {
 /** The page's end of a screen: bytes as they come, and what is sent. */
 class View {
   private received = Buffer.alloc(0);
+  readonly told: unknown[] = [];
   private heard: (() => void) | null = null;
   private listener: (message: unknown) => void = () => {};
   private closing: () => void = () => {};
@@ -51,7 +52,8 @@ class View {
     });
     this.port = {
       postMessage: (message) => {
-        this.received = Buffer.concat([this.received, message as Uint8Array]);
+        if (!(message instanceof Uint8Array)) return void this.told.push(message);
+        this.received = Buffer.concat([this.received, message]);
         this.heard?.();
       },
       onMessage: (listener) => {
@@ -149,6 +151,7 @@ describe('a guest’s screen', () => {
     await handshake(view);
     await call('guests.forceOff', { id });
     await view.closed;
+    expect(view.told).toEqual([{ t: 'closed' }]);
     await expect(at.core.openPort('screen', id, new View().port)).rejects.toMatchObject({
       code: 'unreachable',
     });

@@ -37,13 +37,16 @@ export async function screenshot({ id, stored, process }: Entry): Promise<Screen
       error instanceof QmpCommandError &&
       /no QEMU console|no graphic|There is no console/i.test(error.desc)
     )
-      throw new GuesthouseError('unsupported', `${nameOf(stored)} has no screen.`, {
-        why: 'It has no video card: a paravirtual guest talks by its serial console.',
-        todo: 'Open its console.',
-        subject: id,
-      });
+      throw noScreen(id, nameOf(stored));
     throw error;
   } finally {
     await fs.rm(file, { force: true });
   }
 }
+
+export const noScreen = (id: string, name: string) =>
+  new GuesthouseError('unsupported', `${name} has no screen.`, {
+    why: 'It has no video card: a paravirtual guest talks by its serial console.',
+    todo: 'Open its console.',
+    subject: id,
+  });

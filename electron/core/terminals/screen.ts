@@ -4,7 +4,8 @@ import type { PortLike } from '../api.ts';
 
 /**
  * Joins a view to a guest's screen: the bytes of QEMU's VNC socket, both ways. The view's messages are Uint8Array or
- * ArrayBuffer; so is what it gets. RFB asks for each update, so the view sets the pace.
+ * ArrayBuffer; it gets Uint8Array, and `{ t: 'closed' }` when QEMU hangs up, since a page's port does not tell. RFB asks for
+ * each update, so the view sets the pace.
  *
  * @throws {GuesthouseError} `unreachable` when QEMU does not take the connection
  */
@@ -33,7 +34,9 @@ export function joinScreen(socketPath: string, port: PortLike): Promise<void> {
       );
     });
     socket.on('close', () => {
-      if (joined) port.close();
+      if (!joined) return;
+      port.postMessage({ t: 'closed' });
+      port.close();
     });
   });
 }

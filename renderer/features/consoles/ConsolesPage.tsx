@@ -1,8 +1,9 @@
 import { SquareTerminal } from 'lucide-react';
-import { call } from '../../bridge/call.ts';
+import { useConsoles } from '../../stores/consoles.ts';
+import { closeConsole } from '../../stores/dock.ts';
 import { useGuests } from '../../stores/guests.ts';
 import { serverAddress, useServers } from '../../stores/servers.ts';
-import { openConsoles, openSshConsoles, useTerminals } from '../../stores/terminals.ts';
+import { openConsoles, openSshConsoles } from '../../stores/terminals.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -10,12 +11,17 @@ import { Empty } from '../../ui/parts.tsx';
 import { testIds } from '../../ui/testids.ts';
 import css from './consoles.module.css';
 
-const kinds = { serial: 'Serial console', ssh: 'SSH', exec: 'Shell in a container' } as const;
+const kinds = {
+  serial: 'Serial console',
+  ssh: 'SSH',
+  exec: 'Shell in a container',
+  screen: 'Screen',
+} as const;
 const statuses = { waiting: 'waiting', open: 'open', ended: 'ended' } as const;
 
 /** Every open console, and the running guests that have none. */
 export function ConsolesPage() {
-  const terminals = useTerminals((state) => state.all);
+  const terminals = useConsoles((state) => state.all);
   const guests = useGuests((state) => state.all);
   const without = guests.filter(
     (guest) => guest.pid !== null && !terminals.some((terminal) => terminal.subject === guest.id),
@@ -50,10 +56,7 @@ export function ConsolesPage() {
             <Button size="small" onPress={() => useUi.getState().showTerminal(terminal.id)}>
               Show
             </Button>
-            <Button
-              size="small"
-              onPress={() => void call('terminals.close', { id: terminal.id }).catch(tellError)}
-            >
+            <Button size="small" onPress={() => closeConsole(terminal.id)}>
               Close
             </Button>
           </li>

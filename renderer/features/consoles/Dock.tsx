@@ -1,14 +1,13 @@
-import { Bell, SquareTerminal, Terminal as TerminalIcon, X } from 'lucide-react';
+import { Bell, Monitor, SquareTerminal, Terminal as TerminalIcon, X } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useState } from 'react';
 import type { Guest } from '../../../shared/model/guest.ts';
-import type { Terminal } from '../../../shared/model/terminal.ts';
 import { call } from '../../bridge/call.ts';
+import { type Console, useConsoles } from '../../stores/consoles.ts';
 import { activeTab, closeConsole, focusBeside, moveLine, useDock } from '../../stores/dock.ts';
 import { type DockTab, type Line, layOut, terminalsOf } from '../../stores/dock-layout.ts';
 import { allows } from '../../stores/guest-actions.ts';
 import { runGuestAction } from '../../stores/guest-run.ts';
 import { useGuests } from '../../stores/guests.ts';
-import { useTerminals } from '../../stores/terminals.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -17,14 +16,15 @@ import { Splitter } from '../../ui/Splitter.tsx';
 import { dockTabTestId, testIds } from '../../ui/testids.ts';
 import css from './consoles.module.css';
 import { DockTools, saveScrollback, splitSame, toggleTypeToAll } from './DockTools.tsx';
+import { ScreenPanel } from './screen/ScreenPanel.tsx';
 import { TerminalView } from './TerminalView.tsx';
 
 const least = 120;
 
 /** Consoles in tabs below everything else; it stays while one moves about. Absent while there is no console. */
 export function Dock() {
-  const terminals = useTerminals((state) => state.all);
-  const byId = useTerminals((state) => state.byId);
+  const consoles = useConsoles((state) => state.all);
+  const byId = useConsoles((state) => state.byId);
   const tabs = useDock((state) => state.tabs);
   const { activeTerminal, dockOpen, dockHeight, set } = useUi();
   const [focus, setFocus] = useState(0);
@@ -124,20 +124,23 @@ export function Dock() {
         id="dock-panel"
         aria-labelledby={`tab-${tab.id}`}
       >
-        {terminals.map((terminal) => (
-          <TerminalView
-            key={terminal.id}
-            terminal={terminal}
-            rect={dockOpen ? (layout.panes.get(terminal.id) ?? null) : null}
-            front={terminal === active}
-            framed={layout.panes.size > 1}
-            focus={focus}
-          />
-        ))}
+        {consoles.map((one) => {
+          const place = {
+            rect: dockOpen ? (layout.panes.get(one.id) ?? null) : null,
+            front: one === active,
+            framed: layout.panes.size > 1,
+            focus,
+          };
+          return one.kind === 'screen' ? (
+            <ScreenPanel key={one.id} screen={one} {...place} />
+          ) : (
+            <TerminalView key={one.id} terminal={one} {...place} />
+          );
+        })}
         {dockOpen &&
           layout.lines.map((line) => <SplitLine key={line.path} tab={tab.id} line={line} size={size} />)}
       </div>
-      {dockOpen && <Status terminal={active} />}
+      {dockOpen && active.kind !== 'screen' && <Status terminal={active} />}
     </section>
   );
 }
@@ -222,7 +225,7 @@ function TabButton({
   onClose: () => void;
   onKeyDown: (event: KeyboardEvent) => void;
 }) {
-  const byId = useTerminals((state) => state.byId);
+  const byId = useConsoles((state) => state.byId);
   const ids = terminalsOf(tab.root);
   const inside = ids.flatMap((id) => byId[id] ?? []);
   const rings = useDock((state) => ids.some((id) => state.bells.has(id)));
@@ -231,6 +234,7 @@ function TabButton({
   if (!first) return null;
   const only = inside.length === 1 ? first : null;
   const title = inside.map((terminal) => terminal.title).join(' + ');
+  const suffix = only?.kind === 'ssh' || only?.kind === 'screen' ? only.kind : null;
   return (
     <button
       id={`tab-${tab.id}`}
@@ -242,7 +246,7 @@ function TabButton({
       tabIndex={selected ? 0 : -1}
       title={only?.reason ? `${title}: ${only.reason}` : title}
       className={cx(css.tab, typed && css.typedTab)}
-      data-testid={dockTabTestId(only?.kind === 'ssh' ? `${title} ssh` : title)}
+      data-testid={dockTabTestId(suffix ? `${title} ${suffix}` : title)}
       onClick={onSelect}
       onAuxClick={(event) => event.button === 1 && onClose()}
       onKeyDown={onKeyDown}
@@ -251,13 +255,18 @@ function TabButton({
         <Bell size={14} role="img" aria-label="It rang" className={css.bell} />
       ) : only?.kind === 'ssh' ? (
         <TerminalIcon size={14} aria-hidden="true" />
+      ) : only?.kind === 'screen' ? (
+        <Monitor size={14} aria-hidden="true" />
       ) : (
         <SquareTerminal size={14} aria-hidden="true" />
       )}
       <span>
         {title}
-        {only?.kind === 'ssh' && <small> ssh</small>}
-        {only && only.status !== 'open' && ` (${only.status === 'waiting' ? waitingWord(only) : 'ended'})`}
+        {suffix && <small> {suffix}</small>}
+        {only &&
+          only.kind !== 'screen' &&
+          only.status !== 'open' &&
+          ` (${only.status === 'waiting' ? waitingWord(only) : 'ended'})`}
       </span>
       {/* For the mouse; with the keyboard Delete closes. */}
       <span
@@ -275,13 +284,13 @@ function TabButton({
 }
 
 /** "waiting, 4 s": what waits with a count shows it in the tab. */
-const waitingWord = ({ reason }: Terminal) => {
+const waitingWord = ({ reason }: Console) => {
   const seconds = /(\d+ s)$/.exec(reason ?? '')?.[1];
   return seconds ? `waiting, ${seconds}` : 'waiting';
 };
 
 /** What the console waits for or why it ended, and the next step. */
-function Status({ terminal }: { terminal: Terminal }) {
+function Status({ terminal }: { terminal: Console }) {
   const guest = useGuests((state) => (terminal.subject === null ? undefined : state.byId[terminal.subject]));
   const line = statusLine(terminal, guest);
   if (!line) return null;
@@ -322,7 +331,7 @@ function Status({ terminal }: { terminal: Terminal }) {
 }
 
 /** One sentence, or null while the console simply works. */
-export function statusLine(terminal: Terminal, guest: Guest | undefined): string | null {
+export function statusLine(terminal: Console, guest: Guest | undefined): string | null {
   const reason = terminal.reason ? `: ${terminal.reason}` : '';
   if (guest?.state === 'paused') return `${guest.name} is paused. It answers nothing until it goes on.`;
   if (terminal.status === 'waiting')

@@ -1,6 +1,6 @@
 import { ChevronDown, ChevronUp, Columns2, Ellipsis, Keyboard, Plus } from 'lucide-react';
-import type { Terminal } from '../../../shared/model/terminal.ts';
 import { saveText } from '../../bridge/files.ts';
+import { type Console, openScreens, useConsoles } from '../../stores/consoles.ts';
 import { setGroup, splitConsole, useDock } from '../../stores/dock.ts';
 import { type DockTab, terminalsOf } from '../../stores/dock-layout.ts';
 import { useHosts } from '../../stores/servers.ts';
@@ -14,10 +14,13 @@ import css from './consoles.module.css';
 import { focusScreen, textOf } from './screens.ts';
 
 /** Another SSH console to the same host, beside or below. */
-export function splitSame(terminal: Terminal, split: 'row' | 'column'): void {
-  if (terminal.subject !== null && terminal.kind !== 'exec')
+export function splitSame(terminal: Console, split: 'row' | 'column'): void {
+  if (terminal.subject !== null && canRepeat(terminal))
     void splitConsole(terminal.id, split, { target: terminal.subject });
 }
+
+/** A console to the same host can be opened again, by SSH. */
+const canRepeat = ({ kind }: Console) => kind !== 'exec' && kind !== 'screen';
 
 /** All consoles of the tab, or when it has one alone, all that are open. */
 export function toggleTypeToAll(tab: DockTab): void {
@@ -26,24 +29,26 @@ export function toggleTypeToAll(tab: DockTab): void {
     setGroup([]);
     return;
   }
-  const here = terminalsOf(tab.root);
-  const open = useTerminals.getState().all.filter((terminal) => terminal.status !== 'ended');
+  const { all } = useTerminals.getState();
+  const here = terminalsOf(tab.root).filter((id) => all.some((terminal) => terminal.id === id));
+  const open = all.filter((terminal) => terminal.status !== 'ended');
   setGroup(here.length > 1 ? here : open.map((terminal) => terminal.id));
 }
 
-export async function saveScrollback(terminal: Terminal): Promise<void> {
+export async function saveScrollback(terminal: Console): Promise<void> {
   const text = textOf(terminal.id);
   if (text === null) return;
   const saved = await saveText(`${terminal.title.replace(/[^\p{L}\p{N}._-]+/gu, '-')}.txt`, text);
   if (saved) tell(`Saved as ${saved.path}`);
 }
 
-export function DockTools({ tab, active }: { tab: DockTab; active: Terminal }) {
-  const terminals = useTerminals((state) => state.all);
+export function DockTools({ tab, active }: { tab: DockTab; active: Console }) {
+  const consoles = useConsoles((state) => state.all);
+  const terminals = consoles.filter((one) => one.kind !== 'screen');
   const group = useDock((state) => state.group);
   const { dockOpen, set } = useUi();
   const hosts = useHosts();
-  const others = terminals.filter((terminal) => !terminalsOf(tab.root).includes(terminal.id));
+  const others = consoles.filter((terminal) => !terminalsOf(tab.root).includes(terminal.id));
   const opens: MenuEntry[] = hosts.map((host) => ({
     id: host.id,
     label: `${host.name} (${host.note})`,
@@ -57,8 +62,16 @@ export function DockTools({ tab, active }: { tab: DockTab; active: Terminal }) {
       apart: index === 0,
       run: () => void openConsoles([host.id]).catch(tellError),
     }));
+  const screens: MenuEntry[] = hosts
+    .filter((host) => host.kind === 'guest')
+    .map((host, index) => ({
+      id: `screen ${host.id}`,
+      label: `Screen of ${host.name}`,
+      apart: index === 0,
+      run: () => openScreens([host.id]),
+    }));
   const splits: MenuEntry[] = [
-    ...(active.subject === null || active.kind === 'exec'
+    ...(active.subject === null || !canRepeat(active)
       ? []
       : ([
           {
@@ -98,7 +111,7 @@ export function DockTools({ tab, active }: { tab: DockTab; active: Terminal }) {
             <Plus size={16} aria-hidden="true" />
           </Button>
         }
-        entries={[...opens, ...serials]}
+        entries={[...opens, ...serials, ...screens]}
       />
       <MenuButton
         label="Split"
@@ -125,7 +138,7 @@ export function DockTools({ tab, active }: { tab: DockTab; active: Terminal }) {
       <Button
         size="small"
         look={group.size > 0 ? 'danger' : 'quiet'}
-        isDisabled={terminals.length < 2}
+        isDisabled={terminals.length < 2 || active.kind === 'screen'}
         data-testid={testIds.typeToAll}
         onPress={() => {
           toggleTypeToAll(tab);
@@ -148,6 +161,7 @@ export function DockTools({ tab, active }: { tab: DockTab; active: Terminal }) {
             id: 'save',
             label: 'Save its text…',
             keys: 'Ctrl+Shift+S',
+            disabled: active.kind === 'screen',
             run: () => void saveScrollback(active).catch(tellError),
           },
         ]}
