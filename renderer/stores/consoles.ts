@@ -57,6 +57,7 @@ function derive() {
         status: guest.pid === null ? 'waiting' : 'open',
         reason: guest.pid === null ? `${guest.name} is off` : null,
         exitCode: null,
+        error: null,
       },
     ];
   });
