@@ -6,9 +6,10 @@ import { copyImage } from './copy.ts';
 import { openGuestDisk, surveyDisks, UnsupportedDiskError } from './guestfs.ts';
 import { type DiskRef, inspectImage, openImage, withinFolders } from './image.ts';
 import { imageUse, isInUse } from './in-use.ts';
+import { createOverlay } from './overlay.ts';
 import { readPartitions } from './partitions.ts';
 import { probeFormat } from './probe.ts';
-import { convertImage, createDisk, createOverlay, growDisk } from './qemu-img.ts';
+import { convertImage, createDisk, growDisk } from './qemu-img.ts';
 import { FileReader, readBytes } from './reader.ts';
 import { makeExt, makeRootTree, tempDir, tool } from './testing/make-disk.ts';
 
@@ -318,6 +319,45 @@ describe('qemu-img', () => {
       createOverlay(at('q.qcow2'), { path: at('gone'), format: 'raw' }, policy),
     ).rejects.toMatchObject({ code: 'disk-missing' });
     await expect(createDisk(at('n.qcow2'), 'qcow2', -5)).rejects.toMatchObject({ code: 'invalid-input' });
+  });
+
+  test('overlays of every size are what qemu-img makes, and QEMU finds nothing wrong with them', async () => {
+    for (const [n, size] of [24 << 20, 2 ** 29, 2 ** 29 + 512, 10 * 2 ** 40, 2 ** 46].entries()) {
+      const [own, theirs] = [at(`own-${n}.qcow2`), at(`theirs-${n}.qcow2`)];
+      await createOverlay(own, base, policy, { relative: true, size });
+      tool(['qemu-img', 'create', '-q', '-f', 'qcow2', '-u', '-b', 'b.raw', '-F', 'raw', theirs, `${size}`]);
+      tool(['qemu-img', 'check', '-q', own]);
+      const said = (file: string) => {
+        const info = JSON.parse(tool(['qemu-img', 'info', '--output=json', file]));
+        return { ...info, filename: null, 'actual-size': null };
+      };
+      expect(said(own)).toEqual(said(theirs));
+      expect(fs.statSync(own).size).toBe(fs.statSync(theirs).size);
+    }
+    // Written to and read by QEMU: the old content shows through, and the end of a disk that was grown is there.
+    tool(['qemu-img', 'convert', '-O', 'raw', at('own-1.qcow2'), at('through.raw')]);
+    expect(fs.readFileSync(at('through.raw')).subarray(0, content.length).equals(content)).toBe(true);
+    tool([
+      'qemu-io',
+      '-f',
+      'qcow2',
+      '-c',
+      'write -P 7 536870400 512',
+      '-c',
+      'write -P 9 0 65536',
+      at('own-1.qcow2'),
+    ]);
+    tool([
+      'qemu-io',
+      '-f',
+      'qcow2',
+      '-c',
+      'read -P 7 536870400 512',
+      '-c',
+      'read -P 9 0 65536',
+      at('own-1.qcow2'),
+    ]);
+    tool(['qemu-img', 'check', '-q', at('own-1.qcow2')]);
   });
 
   test('converting flattens the chain, tells its progress, and can be stopped', async () => {

@@ -9,7 +9,7 @@ import { cleanStaleExports } from './fuse-export.ts';
 import { openGuestDisk } from './guestfs.ts';
 import { type DiskRef, withinFolders } from './image.ts';
 import { imageUse } from './in-use.ts';
-import { createOverlay } from './qemu-img.ts';
+import { createOverlay } from './overlay.ts';
 import { debugfs, makeExt, makeRootTree, tempDir, tool } from './testing/make-disk.ts';
 
 const dir = tempDir('edit');

@@ -3,8 +3,9 @@ import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
 import { releaseAttributeBlocks } from './attribute-blocks.ts';
 import { replayJournal, runDebugfs, verifyFilesystem, writeScript } from './debugfs.ts';
 import { EditPlan, type PlannedChange } from './edit-plan.ts';
+import { type ExportDaemon, exportBy } from './export-daemon.ts';
 import { Ext4, rootInode } from './ext4/ext4.ts';
-import { type ExportedPartition, exportPartition } from './fuse-export.ts';
+import type { ExportedPartition } from './fuse-export.ts';
 import { type GuestRoot, openGuestDisk, type Volume } from './guestfs.ts';
 import type { DiskRef, ImagePolicy } from './image.ts';
 import { FileReader, readBytes } from './reader.ts';
@@ -13,6 +14,8 @@ import { scrub } from './scrub.ts';
 export interface EditOptions {
   /** A private folder of ours for mounts and temporary files, such as `LibraryPaths.runtime` + `/exports`. */
   readonly runtimeDir: string;
+  /** Exports the disk where it runs; else a daemon is started for this edit. */
+  readonly daemon?: ExportDaemon | null;
   /** Check the whole file system afterwards with `e2fsck -fn`; default false. Planned paths are always read back. */
   readonly verify?: boolean;
   /** Honoured until the first byte is written. */
@@ -118,7 +121,7 @@ async function edit(
 function openExport(guest: GuestRoot, volume: Volume, options: EditOptions): Promise<ExportedPartition> {
   const { number, offset, size } = volume.partition;
   const slice = number === 0 ? null : { offset, size };
-  return exportPartition(guest.chains[volume.disk]!, slice, options.runtimeDir, options.signal);
+  return exportBy(guest.chains[volume.disk]!, slice, options);
 }
 
 async function withExport<T>(
@@ -153,7 +156,7 @@ async function apply(
     await runDebugfs(target.file, script, target.dir);
     await readBack(target.file, changes);
     if (options.verify) await verifyFilesystem(target.file, options.signal);
-    await device.sync();
+    await device.sync(); // reaches the daemon; the image itself is flushed when the export closes
   } finally {
     await device.close();
   }

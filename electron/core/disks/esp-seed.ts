@@ -1,8 +1,8 @@
 import * as fs from 'node:fs/promises';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { EditOptions } from './edit.ts';
+import { exportBy } from './export-daemon.ts';
 import { findFatFile } from './fat.ts';
-import { exportPartition } from './fuse-export.ts';
 import { readVolumes } from './guestfs.ts';
 import { type DiskRef, type ImagePolicy, openImageChain } from './image.ts';
 import { FileReader, SliceReader } from './reader.ts';
@@ -19,19 +19,14 @@ const seedPath = ['loader', 'random-seed'];
 export async function refreshEspSeed(
   image: DiskRef,
   policy: ImagePolicy,
-  options: Pick<EditOptions, 'runtimeDir' | 'signal'>,
+  options: Pick<EditOptions, 'runtimeDir' | 'signal' | 'daemon'>,
   make: (size: number) => Uint8Array,
 ): Promise<number> {
   const { volumes, chain } = await seedVolumes(image, policy);
   let done = 0;
   for (const { partition } of volumes) {
     const { number, offset, size } = partition;
-    const target = await exportPartition(
-      chain,
-      number === 0 ? null : { offset, size },
-      options.runtimeDir,
-      options.signal,
-    );
+    const target = await exportBy(chain, number === 0 ? null : { offset, size }, options);
     try {
       if (await overwrite(target.file, make)) done++;
     } finally {

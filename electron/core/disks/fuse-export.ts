@@ -20,7 +20,6 @@ export interface ExportedPartition {
   close(): Promise<void>;
 }
 
-const folderPrefix = 'export-';
 const startDeadlineMs = 15_000;
 
 /**
@@ -37,17 +36,15 @@ export async function exportPartition(
   runtimeDir: string,
   signal?: AbortSignal,
 ): Promise<ExportedPartition> {
-  await makePrivateDir(runtimeDir);
-  const dir = path.join(runtimeDir, folderPrefix + randomBytes(6).toString('hex'));
-  await fs.mkdir(dir, { mode: 0o700 });
-  const file = path.join(dir, 'partition');
+  const dir = await makeExportFolder(runtimeDir);
+  const file = path.join(dir, exportFile);
   let daemon: ChildProcess | null = null;
   try {
-    await fs.writeFile(file, '', { mode: 0o600 });
     const argv = [
       'qemu-storage-daemon',
       '--blockdev',
-      JSON.stringify({ ...blockdevOf(chain), 'node-name': 'disk' }),
+      // Flushed once, by close(): in between, a flush for each of debugfs's would cost more than the edit.
+      JSON.stringify({ ...blockdevOf(chain, false, true), 'node-name': 'disk' }),
     ];
     if (partition)
       argv.push(
@@ -67,16 +64,31 @@ export async function exportPartition(
       file,
       dir,
       close: () => {
-        closing ??= closeExport(child, ended, dir, file);
+        closing ??= closeExport(child, ended, dir, file).then(() => flushImage(chain[0]!));
         return closing;
       },
     };
   } catch (error) {
-    if (daemon) await stop(daemon);
+    if (daemon) await stopDaemon(daemon);
     await removeExport(dir, file);
     throw error;
   }
 }
+
+/** In a folder of {@link makeExportFolder}: an empty file that becomes the partition. */
+export const exportFile = 'partition';
+
+/** A private folder for one export and the temporary files of its edit. */
+export async function makeExportFolder(runtimeDir: string): Promise<string> {
+  await makePrivateDir(runtimeDir);
+  const dir = path.join(runtimeDir, `export-${randomBytes(6).toString('hex')}`);
+  await fs.mkdir(dir, { mode: 0o700 });
+  await fs.writeFile(path.join(dir, exportFile), '', { mode: 0o600 });
+  return dir;
+}
+
+/** The name of a folder for a daemon with several exports. */
+export const daemonFolder = () => `daemon-${randomBytes(6).toString('hex')}`;
 
 interface Ended {
   readonly promise: Promise<void>;
@@ -130,6 +142,11 @@ function startError({ stderr, error, code }: NonNullable<Ended['result']>): Gues
       todo: 'Install QEMU with its storage daemon; see the Host page.',
       subject: 'qemu-storage-daemon',
     });
+  return exportError(stderr, error?.message);
+}
+
+/** What a daemon's words mean, from its output or from its answer. */
+export function exportError(stderr: string, otherwise?: string): GuesthouseError {
   if (/Failed to get .*lock|Is another process using the image/.test(stderr))
     return new GuesthouseError('disk-in-use', 'The disk is in use.', {
       why: 'A running QEMU holds it, and two writers would ruin it.',
@@ -147,14 +164,14 @@ function startError({ stderr, error, code }: NonNullable<Ended['result']>): Gues
   if (/No space left/.test(stderr))
     return new GuesthouseError('no-space', 'The disk of this computer is full.', { detail: stderr.trim() });
   return new GuesthouseError('program-failed', 'The disk could not be opened for editing.', {
-    why: stderr.trim().split('\n').at(-1) || error?.message,
+    why: stderr.trim().split('\n').at(-1) || otherwise,
     detail: stderr.trim(),
   });
 }
 
 async function closeExport(daemon: ChildProcess, ended: Ended, dir: string, file: string): Promise<void> {
   const early = ended.result;
-  await stop(daemon);
+  await stopDaemon(daemon);
   await removeExport(dir, file);
   if (early)
     throw new GuesthouseError('program-failed', 'The disk was closed while it was edited.', {
@@ -163,8 +180,20 @@ async function closeExport(daemon: ChildProcess, ended: Ended, dir: string, file
     });
 }
 
+/** Only now is what was written on the disk: fsync(2) of the image, which the daemon has let go. */
+export async function flushImage({ path: image, dataFile }: ImageInfo): Promise<void> {
+  for (const name of dataFile === null ? [image] : [image, dataFile]) {
+    const handle = await fs.open(name, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
 /** SIGTERM lets it flush and unmount; SIGKILL only when it does not come to an end. */
-async function stop(daemon: ChildProcess): Promise<void> {
+export async function stopDaemon(daemon: ChildProcess): Promise<void> {
   if (daemon.pid === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
   const gone = new Promise((resolve) => daemon.once('exit', resolve));
   daemon.kill('SIGTERM');
@@ -174,7 +203,7 @@ async function stop(daemon: ChildProcess): Promise<void> {
 }
 
 /** Removes an export's folder, a dead mount in it first. Never goes through a mount: that would be the disk. */
-async function removeExport(dir: string, file: string): Promise<void> {
+export async function removeExport(dir: string, file: string): Promise<void> {
   if (await isMounted(file))
     await run(['fusermount3', '-u', '-z', file], { timeoutMs: 10_000 }).catch(() => {});
   await fs.rm(dir, { recursive: true, force: true });
@@ -188,26 +217,28 @@ async function isMounted(file: string): Promise<boolean> {
 }
 
 /**
- * Removes what a killed run left in `runtimeDir`: daemons (only those whose arguments name our mount file), dead
- * mounts, folders. For the owner of the library at its start, before it edits anything.
+ * Removes what a killed run left in `runtimeDir`: daemons (only those whose arguments name our files), dead mounts,
+ * folders. What was being written comes to its end first. For the owner of the library at its start, before it edits
+ * anything.
  * @returns how many were removed
  */
 export async function cleanStaleExports(runtimeDir: string): Promise<number> {
   const names = await fs.readdir(runtimeDir).catch(() => [] as string[]);
-  let removed = 0;
-  for (const name of names) {
-    if (!/^export-[0-9a-f]{12}$/.test(name)) continue;
-    const dir = path.join(runtimeDir, name);
-    const file = path.join(dir, 'partition');
-    // By its arguments rather than by a pidfile: it may have been killed before it wrote one.
-    const find = async (program: RegExp) => processesFor(file, program);
-    for (let i = 0; i < 1000 && (await find(/^(debugfs|e2fsck)$/)).length > 0; i++) await pause(10);
-    for (const pid of await find(/^qemu-storage-daemon$/)) process.kill(pid, 'SIGTERM');
-    for (let i = 0; i < 1000 && (await find(/^qemu-storage-daemon$/)).length > 0; i++) await pause(10);
-    await removeExport(dir, file);
-    removed++;
+  const exports = names.filter((name) => /^export-[0-9a-f]{12}$/.test(name));
+  const daemons = names.filter((name) => /^daemon-[0-9a-f]{12}$/.test(name));
+  const mounts = exports.map((name) => path.join(runtimeDir, name, exportFile));
+  const gone = async (file: string, program: RegExp) => {
+    for (let i = 0; i < 1000 && (await processesFor(file, program)).length > 0; i++) await pause(10);
+  };
+  for (const file of mounts) await gone(file, /^(debugfs|e2fsck)$/);
+  // By their arguments rather than by a pidfile's content: they may have been killed before they wrote one.
+  for (const file of [...mounts, ...daemons.map((name) => path.join(runtimeDir, name, 'pid'))]) {
+    for (const pid of await processesFor(file, /^qemu-storage-daemon$/)) process.kill(pid, 'SIGTERM');
+    await gone(file, /^qemu-storage-daemon$/);
   }
-  return removed;
+  for (const file of mounts) await removeExport(path.dirname(file), file);
+  for (const name of daemons) await fs.rm(path.join(runtimeDir, name), { recursive: true, force: true });
+  return exports.length + daemons.length;
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

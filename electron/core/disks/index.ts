@@ -3,6 +3,7 @@
 export { copyImage } from './copy.ts';
 export type { EditOptions, EditPlan, EditReport, WriteOptions } from './edit.ts';
 export { countEspSeeds, refreshEspSeed } from './esp-seed.ts';
+export { ExportDaemon } from './export-daemon.ts';
 export { type ForeignImage, inspectForeign } from './foreign.ts';
 export { cleanStaleExports } from './fuse-export.ts';
 export { type GuestRoot, openGuestDisk, UnsupportedDiskError, type Volume } from './guestfs.ts';
@@ -18,13 +19,13 @@ export {
 } from './image.ts';
 export { type ImageUse, imageUse, isInUse } from './in-use.ts';
 export type { ExtractedKernel, ExtractOptions, GuestKernel } from './kernels.ts';
+export { createOverlay } from './overlay.ts';
 export type { PartitionTable } from './partitions.ts';
 export { type ProbedFormat, probeFormat } from './probe.ts';
 export {
   type ConvertSource,
   convertImage,
   createDisk,
-  createOverlay,
   growDisk,
   type JobControl,
 } from './qemu-img.ts';

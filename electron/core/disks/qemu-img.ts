@@ -7,6 +7,7 @@ import { blockdevOf } from './blockdev.ts';
 import { inspectForeign } from './foreign.ts';
 import { type DiskRef, type ImageFormat, type ImageInfo, type ImagePolicy, inspectChain } from './image.ts';
 import { confined } from './limits.ts';
+import { checkSize, noSpace } from './overlay.ts';
 import type { ProbedFormat } from './probe.ts';
 
 /** Progress and cancel of a long job; an OperationContext fits. */
@@ -14,42 +15,6 @@ export interface JobControl {
   readonly signal?: AbortSignal;
   /** 0 to 1. */
   progress?(fraction: number | null): void;
-}
-
-const maxDiskSize = 2 ** 46; // 64 TiB: what qcow2 with 64 KiB clusters and QEMU's table limit can hold by far
-
-export interface OverlayOptions {
-  /** Bytes; default the size of the backing disk. Smaller is refused: it would cut the file system off. */
-  size?: number;
-  /** Name the backing file relative to the overlay, so that both can move together; default false. */
-  relative?: boolean;
-}
-
-/**
- * Makes a qcow2 overlay: all that is written goes into it, the backing disk stays as it is. The backing format is
- * written down, never left to be guessed.
- * @throws {GuesthouseError} `name-taken` when the file exists; errors of {@link inspectChain} about the backing disk
- */
-export async function createOverlay(
-  overlay: string,
-  backing: DiskRef,
-  policy: ImagePolicy,
-  options: OverlayOptions = {},
-): Promise<void> {
-  const target = path.resolve(overlay);
-  const base = path.resolve(backing.path);
-  const [top] = await inspectChain({ ...backing, path: base }, policy);
-  const size = checkSize(options.size ?? top!.virtualSize);
-  if (size < top!.virtualSize)
-    throw new GuesthouseError('invalid-input', 'A disk cannot be made smaller than the one it is based on.');
-  const name = options.relative ? path.relative(path.dirname(target), base) : base;
-  if (/^[^/]*:/.test(name))
-    throw new GuesthouseError(
-      'invalid-input',
-      'A disk with a colon in its name cannot be a relative backing file.',
-    );
-  // -u: qemu-img need not open the backing file, whose size we have read ourselves.
-  await create(target, ['-f', 'qcow2', '-u', '-b', name, '-F', backing.format], size);
 }
 
 /** Makes an empty disk. qcow2 grows as it is written; raw is sparse. */
@@ -190,24 +155,6 @@ function filesOf(info: ImageInfo): string[] {
 
 async function foldersOf(ref: DiskRef, policy: ImagePolicy): Promise<string[]> {
   return (await inspectChain(ref, policy)).flatMap((info) => filesOf(info));
-}
-
-function checkSize(size: number): number {
-  if (!Number.isSafeInteger(size) || size <= 0 || size > maxDiskSize)
-    throw new GuesthouseError('invalid-input', 'That is not a possible size for a disk.', {
-      why: `${size} bytes; at most ${maxDiskSize / 2 ** 40} TiB.`,
-    });
-  return Math.ceil(size / 512) * 512;
-}
-
-function noSpace(error: unknown): unknown {
-  if (error instanceof GuesthouseError && /No space left|Disk quota exceeded/.test(error.detail ?? ''))
-    return new GuesthouseError('no-space', 'The disk of this computer is full.', {
-      detail: error.detail,
-      todo: 'Free some space and try again.',
-      cause: error,
-    });
-  return error;
 }
 
 function lockError(error: unknown): unknown {

@@ -54,6 +54,20 @@ export async function writeAtomic(file: string, data: string | Uint8Array, mode 
   await syncDir(dir);
 }
 
+/**
+ * Writes a new file in a folder nobody else sees yet, flushed. Only for what is staged: it may be seen half, and its
+ * folder has to be flushed before it is made to count. fsync(2)
+ */
+export async function writeStaged(file: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+  const handle = await fs.open(file, 'wx', mode);
+  try {
+    await handle.writeFile(data);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Reads a text file, or null when it does not exist. */
 export async function readTextIfAny(file: string): Promise<string | null> {
   // As in exists(): most of the files asked for are not there.

@@ -6,6 +6,7 @@ import {
   copyImage,
   createOverlay,
   type DiskRef,
+  type ExportDaemon,
   growDisk,
   inspectChain,
 } from '../disks/index.ts';
@@ -15,7 +16,7 @@ import { domainFile, type GuestStore, type StoredGuest } from '../guests/store.t
 import { applyIdentity } from '../identity/apply.ts';
 import { writeRecord } from '../identity/record.ts';
 import { faultPoint } from '../platform/fault.ts';
-import { writeAtomic } from '../platform/fs.ts';
+import { writeStaged } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
 import { pinHost } from '../ssh/known-hosts.ts';
 import { cloneDomain } from './clone-domain.ts';
@@ -26,6 +27,8 @@ export interface MakeDeps {
   readonly paths: LibraryPaths;
   readonly store: GuestStore;
   readonly now: () => number;
+  /** Serves the edits of this batch; null: each starts its own. */
+  readonly daemon: Promise<ExportDaemon | null>;
 }
 
 /**
@@ -65,6 +68,7 @@ export async function makeClone(
     if (refs.length > 0 && batch.onDisk)
       await applyIdentity({ disks: refs, policy }, identityRequest(clone, batch.parts, request), {
         runtimeDir: path.join(paths.runtime, 'exports'),
+        daemon: await deps.daemon,
         signal,
       });
     faultPoint('clone:identity');
@@ -89,9 +93,9 @@ export async function makeClone(
       await makeSeed(staged, request.seed.userData, seedValues(batch, clone), deps.now());
       domain = withSeedDrive(domain, store.folder(clone.id));
     }
-    await writeAtomic(path.join(staged, domainFile), domain.text);
+    await writeStaged(path.join(staged, domainFile), domain.text);
     if (batch.parts.includes('host-keys'))
-      await writeAtomic(path.join(staged, 'known_hosts'), pinnedKeys(clone));
+      await writeStaged(path.join(staged, 'known_hosts'), pinnedKeys(clone));
     await writeRecord(staged, {
       version: 1,
       writtenAt: deps.now(),
