@@ -3,6 +3,7 @@ import { toWire } from '../../../shared/errors.ts';
 import { call } from '../../bridge/call.ts';
 import { type Afterwards, runClones, useCloneFlow } from '../../stores/clone-flow.ts';
 import { useGuests } from '../../stores/guests.ts';
+import { emptySeed } from '../../stores/seed.ts';
 import { useTemplates } from '../../stores/templates.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -75,12 +76,15 @@ function Wizard({ wished }: { wished: readonly string[] }) {
       tags: '',
       parts: usualParts('clone'),
       rsa: false,
+      seed: null,
     };
     const [first] = sources;
     return first ? forSource(empty, first, taken) : empty;
   });
   const [page, setPage] = useState<Page>('names');
   const [planned, setPlanned] = useState<Planned>({ status: 'none' });
+  const [wantsSeed, setWantsSeed] = useState(false);
+  const [seedFine, setSeedFine] = useState(true);
   const [wish, setThen] = useState<Afterwards | null>(null);
 
   const source = sources.find((one) => one.id === form.source);
@@ -92,7 +96,7 @@ function Wizard({ wished }: { wished: readonly string[] }) {
   const fine =
     source?.ready === true &&
     named.problem === null &&
-    (page === 'names' || Object.keys(problems).length === 0);
+    (page === 'names' || (Object.keys(problems).length === 0 && (form.seed === null || seedFine)));
 
   const plan = async () => {
     if (!source) return;
@@ -164,7 +168,14 @@ function Wizard({ wished }: { wished: readonly string[] }) {
         />
       )}
       {page === 'hardware' && source && (
-        <HardwareStep form={form} put={put} source={source} problems={problems} />
+        <HardwareStep
+          form={form}
+          put={put}
+          source={source}
+          problems={problems}
+          onSeedFine={setSeedFine}
+          wantsSeed={wantsSeed}
+        />
       )}
       {page === 'review' && source && (
         <ReviewStep
@@ -174,6 +185,11 @@ function Wizard({ wished }: { wished: readonly string[] }) {
           then={then}
           onThen={setThen}
           onAgain={() => void plan()}
+          onSeed={() => {
+            put({ seed: form.seed ?? emptySeed });
+            setWantsSeed(true);
+            setPage('hardware');
+          }}
         />
       )}
     </Dialog>

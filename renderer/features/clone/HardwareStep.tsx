@@ -1,13 +1,15 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import type { Key } from '../../../shared/model/key.ts';
 import { call } from '../../bridge/call.ts';
+import { emptySeed, type SeedDraft, useSeed } from '../../stores/seed.ts';
 import { Checkbox } from '../../ui/Choice.tsx';
 import { Disclosure } from '../../ui/Disclosure.tsx';
 import { NumberField, TextField } from '../../ui/Field.tsx';
 import { PartsChoice } from '../../ui/IdentityParts.tsx';
 import panes from '../../ui/panes.module.css';
+import { SeedFields } from '../../ui/SeedFields.tsx';
 import css from './clone.module.css';
-import type { CloneForm, CloneSource, Problems } from './form.ts';
+import { type CloneForm, type CloneSource, keyLines, type Problems } from './form.ts';
 
 /** Step 2: hardware, who logs in, and what of the identity is made anew. */
 export function HardwareStep({
@@ -15,11 +17,17 @@ export function HardwareStep({
   put,
   source,
   problems,
+  onSeedFine,
+  wantsSeed,
 }: {
   form: CloneForm;
   put: (patch: Partial<CloneForm>) => void;
   source: CloneSource;
   problems: Problems;
+  /** Whether the seed can be used; false while that is not known. */
+  onSeedFine: (fine: boolean) => void;
+  /** Opened to give a seed. */
+  wantsSeed: boolean;
 }) {
   const keys = useKeys();
   const [paste, setPaste] = useState(form.pasted !== '');
@@ -133,7 +141,70 @@ export function HardwareStep({
           Also an RSA host key
         </Checkbox>
       </Disclosure>
+      <Disclosure title="cloud-init" startsOpen={wantsSeed || form.seed !== null}>
+        <SeedPart form={form} put={put} onFine={onSeedFine} />
+      </Disclosure>
     </>
+  );
+}
+
+/** For systems with cloud-init: users, packages and commands at the first boot. */
+function SeedPart({
+  form,
+  put,
+  onFine,
+}: {
+  form: CloneForm;
+  put: (patch: Partial<CloneForm>) => void;
+  onFine: (fine: boolean) => void;
+}) {
+  const { seed } = form;
+  const keys = useKeyLines(form);
+  const change = (patch: Partial<SeedDraft>) => seed && put({ seed: { ...seed, ...patch } });
+  const { fields, problems } = useSeed(seed, keys ?? [], (text) => change({ text }));
+  const fine =
+    keys !== null && fields === null && problems?.every(({ severity }) => severity !== 'error') === true;
+  useEffect(() => onFine(fine), [fine, onFine]);
+  return (
+    <>
+      <Checkbox
+        checked={seed !== null}
+        onChange={(on) => put({ seed: on ? emptySeed : null })}
+        hint="A small read-only CD that cloud-init, where the system has it, reads at the first boot. Each clone’s own name and host keys are filled in."
+      >
+        Give each clone a cloud-init seed
+      </Checkbox>
+      {seed && (
+        <SeedFields
+          seed={seed}
+          put={change}
+          fields={fields}
+          problems={problems}
+          userHint="Made at the first boot, with the keys above. Empty: the system’s own user gets them."
+        />
+      )}
+    </>
+  );
+}
+
+/** The lines of the chosen and pasted keys; null while they are read. */
+function useKeyLines(form: CloneForm): readonly string[] | null {
+  const [lines, setLines] = useState<readonly string[] | null>(form.keyIds.size === 0 ? [] : null);
+  const ids = [...form.keyIds].sort().join('\n');
+  useEffect(() => {
+    let current = true;
+    const wanted = ids === '' ? [] : ids.split('\n');
+    Promise.all(wanted.map((id) => call('keys.publicText', { id }))).then(
+      (all) => current && setLines(all),
+      () => current && setLines([]),
+    );
+    return () => {
+      current = false;
+    };
+  }, [ids]);
+  return useMemo(
+    () => lines && [...new Set([...lines.map((line) => line.trim()), ...keyLines(form.pasted)])],
+    [lines, form.pasted],
   );
 }
 

@@ -21,6 +21,7 @@ export function ReviewStep({
   then,
   onThen,
   onAgain,
+  onSeed,
 }: {
   planned: Planned;
   form: CloneForm;
@@ -28,6 +29,8 @@ export function ReviewStep({
   then: Afterwards;
   onThen: (then: Afterwards) => void;
   onAgain: () => void;
+  /** Back, to give a cloud-init seed: what still works where the disk cannot be edited. */
+  onSeed: () => void;
 }) {
   if (planned.status === 'failed')
     return (
@@ -35,6 +38,9 @@ export function ReviewStep({
         <ErrorNote error={planned.error} write={writeClipboard} />
         <div className={panes.buttons}>
           <Button onPress={onAgain}>Try again</Button>
+          {planned.error.code === 'unsupported' && form.seed === null && (
+            <Button onPress={onSeed}>Give a cloud-init seed…</Button>
+          )}
         </div>
       </>
     );

@@ -34,6 +34,7 @@ const form: CloneForm = {
   tags: '',
   parts: usualParts('clone'),
   rsa: false,
+  seed: null,
 };
 const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ1dCB0aGlzIGlzIG5vIGtleQ me@laptop';
 

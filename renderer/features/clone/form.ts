@@ -3,6 +3,7 @@ import { type CloneSpec, cloneSpec } from '../../../shared/ipc/templates.ts';
 import { type IdentityPart, identityPartIds } from '../../../shared/model/identity.ts';
 import { expandNames } from '../../../shared/model/name-pattern.ts';
 import type { ClonePlan } from '../../../shared/model/template.ts';
+import type { SeedDraft } from '../../stores/seed.ts';
 
 /** What the wizard holds; Back keeps it. */
 export interface CloneForm {
@@ -25,6 +26,8 @@ export interface CloneForm {
   readonly tags: string;
   readonly parts: ReadonlySet<IdentityPart>;
   readonly rsa: boolean;
+  /** Null: no cloud-init seed. */
+  readonly seed: SeedDraft | null;
 }
 
 /** What is cloned, as far as the form must know it. */
@@ -91,7 +94,8 @@ export function firstPattern(source: string, taken: readonly string[]): string {
   return `${stem}-${number}`;
 }
 
-const linesOf = (text: string) =>
+/** Lines of pasted public keys. */
+export const keyLines = (text: string) =>
   text
     .split('\n')
     .map((line) => line.trim())
@@ -110,7 +114,7 @@ export function checkForm(form: CloneForm, source: CloneSource): Problems {
   if (form.memory !== null && !(form.memory >= 64)) problems.memory = 'At least 64 MB.';
   if (form.diskSize !== null && source.diskBytes !== null && form.diskSize * 2 ** 30 < source.diskBytes)
     problems.diskSize = `A disk can only grow: the source has ${(source.diskBytes / 2 ** 30).toFixed(1).replace(/\.0$/, '')} GB.`;
-  const lines = linesOf(form.pasted);
+  const lines = keyLines(form.pasted);
   if (lines.some((line) => line.includes('PRIVATE KEY')))
     problems.pasted = 'This is a private key. Paste the public one, the file that ends in .pub.';
   else if (lines.some((line) => !keyLine.test(line)))
@@ -136,10 +140,11 @@ export function specOf(
     memory: form.memory === source.memory ? null : form.memory,
     diskSize: form.diskSize,
     loginUser: form.loginUser.trim() || null,
-    authorizedKeys: [...new Set([...publicKeys.map((line) => line.trim()), ...linesOf(form.pasted)])],
+    authorizedKeys: [...new Set([...publicKeys.map((line) => line.trim()), ...keyLines(form.pasted)])],
     parts: identityPartIds.filter((part) => form.parts.has(part)),
     hostKeyTypes: form.rsa ? ['ed25519', 'ecdsa', 'rsa'] : ['ed25519', 'ecdsa'],
     tags: tagsOf(form.tags),
+    seed: form.seed === null ? null : { userData: form.seed.text },
     // The window starts them itself, one by one, so that one that does not start can be told.
     start: false,
   });
