@@ -1,5 +1,5 @@
 // Who may import whom. A rule's name says what it holds; the reason stands beside it.
-const upper = 'guests|templates|identity|terminals|servers|containers|limits|host';
+const upper = 'guests|hardware|templates|identity|terminals|servers|containers|limits|host';
 const middle = 'operations|qemu|qmp|domain|disks|cloud-init|keys|ssh|networks';
 const test = '\\.test\\.tsx?$';
 

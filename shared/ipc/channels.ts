@@ -158,10 +158,22 @@ export const containerCalls = [
   'containers.comparison',
 ] as const;
 
+export const hardwareCalls = [
+  'hardware.view',
+  'hardware.change',
+  'hardware.revert',
+  'hardware.deleteDisk',
+  'hardware.usbDevices',
+  'hardware.planKind',
+  'hardware.compare',
+  'hardware.comparison',
+] as const;
+
 /** Answered by core: over IPC in the window, over the socket for other clients. */
 export const callNames = [
   ...coreCalls,
   ...guestCalls,
+  ...hardwareCalls,
   ...starterCalls,
   ...terminalCalls,
   ...keyCalls,

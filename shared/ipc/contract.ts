@@ -10,6 +10,7 @@ import { containerContract } from './containers.ts';
 import type { Snapshot } from './events.ts';
 import { groupContract } from './groups.ts';
 import { guestContract, guestRef, type Started } from './guests.ts';
+import { hardwareContract } from './hardware.ts';
 import { keyContract } from './keys.ts';
 import { seedContract } from './seeds.ts';
 import { serverContract, sshContract } from './servers.ts';
@@ -32,6 +33,7 @@ export const contract = {
   'settings.set': call(settingsSchema.partial()).returns<void>(),
 
   ...guestContract,
+  ...hardwareContract,
 
   ...keyContract,
   ...serverContract,

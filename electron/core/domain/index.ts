@@ -7,6 +7,7 @@ export {
   type NewGuestSpec,
   newDomain,
   randomMac,
+  rootPortElements,
 } from './new.ts';
 export { type OutlineRow, outlineOf } from './outline.ts';
 export { type DomainProblem, domainProblems, insideFolders } from './problems.ts';

@@ -332,7 +332,8 @@ function pciDevices(spec: NewGuestSpec): NewElement[] {
   );
 }
 
-function rootPortElements(): NewElement[] {
+/** Empty PCIe slots of a q35 machine, for `domain.add('controller', ...)`. */
+export function rootPortElements(): NewElement[] {
   return Array.from({ length: rootPorts }, (_, i) =>
     el(
       'controller',

@@ -1,0 +1,412 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { GuesthouseError } from '../../../shared/errors.ts';
+import type { Started } from '../../../shared/ipc/guests.ts';
+import type { Changed, HardwareChange } from '../../../shared/ipc/hardware.ts';
+import { createDisk, growDisk, inspectImage, probeFormat } from '../disks/index.ts';
+import { completeDomain, Domain } from '../domain/index.ts';
+import { addAgreed, withRealPaths } from '../guests/consent.ts';
+import type { CreateDeps } from '../guests/create-spec.ts';
+import { serialLog } from '../guests/launch.ts';
+import { lockOf } from '../guests/lifecycle.ts';
+import { guestPolicy, refresh } from '../guests/loading.ts';
+import { hostPorts, isPortFree } from '../guests/ports.ts';
+import type { Entry } from '../guests/registry.ts';
+import { sourcePolicy } from '../guests/source-image.ts';
+import { nameOf } from '../guests/store.ts';
+import { isLive } from '../guests/transitions.ts';
+import { refuseOthersDisks } from '../guests/xml.ts';
+import type { OperationContext } from '../operations/runner.ts';
+import { writeAtomic } from '../platform/fs.ts';
+import { runFiles } from '../qemu/run-files.ts';
+import { usbId } from './differences.ts';
+import { findDirectBoot } from './direct-boot.ts';
+import { addDisk, type DiskBus, diskIndex, freeTarget, usualBus } from './drives.ts';
+import { editHardware, freeMac, type PlainChange } from './edits.ts';
+import { toKind } from './kinds.ts';
+import { applyLive, type LiveGuest, whyNotLive } from './live.ts';
+import { revertPart } from './revert.ts';
+
+type Edit = (domain: Domain) => Domain;
+
+/** What a change comes down to once its files are there. */
+interface Prepared {
+  readonly edit: Edit;
+  /** Devices come, go or move: what has no address yet gets one first, so that nothing else moves. */
+  readonly structural: boolean;
+  /** What outside the library the person agreed to by choosing it. */
+  readonly reaches: readonly string[];
+  /** A file made for this change, which goes when it fails. */
+  readonly made: string | null;
+}
+
+const gib = 2 ** 30;
+
+/** Changes of a guest's hardware: in its XML, and in the QEMU that runs where that can be. */
+export class HardwareEditor {
+  constructor(private readonly deps: CreateDeps) {}
+
+  async change(ref: string, change: HardwareChange, when: 'best' | 'next-start'): Promise<Changed> {
+    const { id } = this.deps.registry.get(ref);
+    return this.job(id, 'hardware.change', 'Changing', async (op) => {
+      if (change.do === 'grow-disk') {
+        await this.grow(id, change.target, change.size, op);
+        return { operation: op.id, when: 'now', why: null };
+      }
+      const entry = await this.entry(id);
+      const stored = entry.stored.domain!;
+      const running = runningOf(entry);
+      const prepared = await this.prepare(entry, stored, running, change);
+      try {
+        return { ...(await this.make(entry, stored, running, change, prepared, when, op)), operation: op.id };
+      } catch (error) {
+        if (prepared.made) await fs.rm(prepared.made, { force: true });
+        throw error;
+      }
+    });
+  }
+
+  /** Takes back what waits for the next start. */
+  async revert(ref: string, part: string | null): Promise<Started> {
+    const { id } = this.deps.registry.get(ref);
+    return this.job(id, 'hardware.revert', 'Taking back changes of', async (op) => {
+      const entry = await this.entry(id);
+      if (entry.runningText === null)
+        throw new GuesthouseError('wrong-state', 'Nothing waits for a next start.', {
+          why: 'The guest does not run: its hardware is what it will start with.',
+        });
+      const before = entry.stored.domain!;
+      const after = revertPart(before, Domain.parse(entry.runningText), part);
+      await this.write(entry, before, after);
+      op.undo(() => this.restore(id, after.text, before.text, null));
+      return { operation: op.id };
+    });
+  }
+
+  private async job<T>(
+    id: string,
+    kind: string,
+    verb: string,
+    work: (op: OperationContext) => Promise<T>,
+  ): Promise<T> {
+    const { registry, runner } = this.deps;
+    const title = `${verb} ${nameOf(registry.get(id).stored)}`;
+    return runner.run({ kind, title, subject: id, lock: lockOf(id), cancellable: false }, work);
+  }
+
+  /** @throws `xml-invalid` when there is nothing to edit */
+  private async entry(id: string): Promise<Entry> {
+    const entry = await refresh(this.deps, id);
+    if (!entry.stored.domain)
+      throw new GuesthouseError('xml-invalid', 'Its domain XML cannot be read, so it cannot be edited.', {
+        why: entry.stored.problem?.why,
+        todo: 'Mend the XML first.',
+        subject: id,
+      });
+    return entry;
+  }
+
+  private async make(
+    entry: Entry,
+    stored: Domain,
+    running: Domain | null,
+    change: HardwareChange,
+    { edit, structural, reaches }: Prepared,
+    when: 'best' | 'next-start',
+    op: OperationContext,
+  ): Promise<Omit<Changed, 'operation'>> {
+    const whole: Edit = structural ? (domain) => completeDomain(edit(completeDomain(domain))) : edit;
+    const after = whole(stored);
+    await refuseOthersDisks(this.deps.paths, after, entry.stored.folder, stored);
+    const from = running && completeDomain(running);
+    const to = from && tryEdit(from, whole);
+    let why: string | null = null;
+    if (from)
+      why =
+        when === 'next-start'
+          ? 'that was asked for'
+          : to === null
+            ? 'the running guest differs from its XML'
+            : whyNotLive(change, from, to);
+    if (reaches.length > 0) await addAgreed(entry.stored.folder, reaches);
+    if (!from || !to || why !== null) {
+      await this.write(entry, stored, after);
+      op.undo(() => this.restore(entry.id, after.text, stored.text, null));
+      return { when: 'next-start', why };
+    }
+    await applyLive(this.live(entry, op), from, to);
+    // What ran and what was wished were one text: they stay one.
+    const together = entry.runningText === stored.text && structural ? to : after;
+    await this.nowRuns(entry, to.text === from.text ? running!.text : to.text);
+    await this.write(entry, stored, together);
+    op.undo(() =>
+      this.restore(entry.id, together.text, stored.text, { from: to, to: from, text: running!.text }),
+    );
+    return { when: 'now', why: null };
+  }
+
+  /** Undo: the text as it was, and the running machine too where the change had reached it. */
+  private async restore(
+    id: string,
+    expected: string,
+    text: string,
+    live: { readonly from: Domain; readonly to: Domain; readonly text: string } | null,
+  ): Promise<void> {
+    const entry = await this.entry(id);
+    if (entry.stored.text !== expected)
+      throw new GuesthouseError('wrong-state', 'The hardware was changed again meanwhile.', {
+        todo: 'Change it back by hand.',
+        subject: id,
+      });
+    if (live && entry.process && isLive(entry.state)) {
+      await applyLive(this.live(entry), live.from, live.to);
+      await this.nowRuns(entry, live.text);
+    }
+    await this.write(entry, entry.stored.domain!, Domain.parse(text));
+  }
+
+  private live(entry: Entry, op?: OperationContext): LiveGuest {
+    const { process, stored, id } = entry;
+    return {
+      qmp: process!.qmp,
+      run: {
+        ...runFiles(this.deps.paths.runtime, id),
+        serialLog: serialLog(stored.folder),
+        accelerator: process!.record.accelerator,
+      },
+      signal: op?.signal,
+    };
+  }
+
+  /** The XML of what runs, from which "takes effect at the next start" is told. */
+  private async nowRuns(entry: Entry, text: string): Promise<void> {
+    await writeAtomic(runFiles(this.deps.paths.runtime, entry.id).xml, text);
+    this.deps.registry.update(entry.id, { runningText: text });
+  }
+
+  private async write(entry: Entry, before: Domain, after: Domain): Promise<void> {
+    if (before.text !== after.text) await this.deps.store.write(entry.id, after);
+    await refresh(this.deps, entry.id);
+  }
+
+  private async prepare(
+    entry: Entry,
+    stored: Domain,
+    running: Domain | null,
+    change: HardwareChange,
+  ): Promise<Prepared> {
+    const targets = new Set(
+      [stored, running].flatMap((domain) => domain?.disks().map((disk) => disk.target) ?? []),
+    );
+    const plain = (edited: PlainChange, more: Partial<Prepared> = {}): Prepared => ({
+      edit: (domain) => editHardware(domain, edited, { targets, mac }),
+      structural: !settings.has(edited.do) || (edited.do === 'edit-disk' && edited.bus !== undefined),
+      reaches: [],
+      made: null,
+      ...more,
+    });
+    const mac = freeMac(stored, running);
+    switch (change.do) {
+      case 'add-disk':
+        return this.prepareDisk(entry, stored, change, targets);
+      case 'grow-disk':
+        throw new Error('grown before');
+      case 'kind': {
+        const direct = await findDirectBoot(this.deps.paths, entry, stored, change.kind);
+        return {
+          edit: (domain) => toKind(domain, change.kind, direct),
+          structural: false,
+          reaches: [],
+          made: null,
+        };
+      }
+      case 'medium': {
+        if (change.file === null) return plain(change);
+        await inspectImage(
+          { path: change.file, format: 'raw' },
+          sourcePolicy(this.deps.paths.data, change.file),
+        );
+        return plain(change, { reaches: await withRealPaths([change.file]) });
+      }
+      case 'add-folder': {
+        const stat = await fs.stat(change.path).catch(() => null);
+        if (!stat?.isDirectory())
+          throw new GuesthouseError('invalid-input', 'There is no such folder.', { why: change.path });
+        needAgreement(
+          change.agreed,
+          `The guest would see${change.readonly ? '' : ', and could change,'} everything in ${change.path}.`,
+        );
+        return plain(change, { reaches: await withRealPaths([change.path]) });
+      }
+      case 'add-usb': {
+        const device = usbId(change.vendor, change.product);
+        needAgreement(change.agreed, `The USB device ${device} would leave this computer for the guest.`);
+        const id = (value: number) => `0x${value.toString(16).padStart(4, '0')}`;
+        return plain(change, { reaches: [`${id(change.vendor)}:${id(change.product)}`] });
+      }
+      case 'add-forward':
+        await this.needFreePort(entry, change.hostPort, change.proto);
+        return plain(change);
+      default:
+        return plain(change);
+    }
+  }
+
+  private async needFreePort(entry: Entry, port: number, proto: 'tcp' | 'udp'): Promise<void> {
+    const other = this.deps.registry
+      .all()
+      .find(({ id, stored }) => id !== entry.id && stored.domain && hostPorts(stored.domain).includes(port));
+    if (!other && (proto === 'udp' || (await isPortFree(port)))) return;
+    throw new GuesthouseError('port-taken', `Port ${port} of this computer is taken.`, {
+      why: other ? `It leads into ${nameOf(other.stored)}.` : 'Some program listens on it.',
+      todo: 'Choose another port.',
+    });
+  }
+
+  private async prepareDisk(
+    entry: Entry,
+    stored: Domain,
+    change: Extract<HardwareChange, { do: 'add-disk' }>,
+    targets: ReadonlySet<string>,
+  ): Promise<Prepared> {
+    const { device, source } = change;
+    const bus: DiskBus = change.bus ?? usualBus(stored, device);
+    const target = freeTarget(bus, targets);
+    const cache = change.cache === undefined || change.cache === 'default' ? null : change.cache;
+    const added = (
+      file: string | null,
+      format: string | null,
+      reaches: readonly string[],
+      made: string | null,
+    ) => ({
+      edit: (domain: Domain) => addDisk(domain, { target, device, bus, file, format, cache }),
+      structural: true,
+      reaches,
+      made,
+    });
+    if (source === null) {
+      if (device === 'disk')
+        throw new GuesthouseError('invalid-input', 'Say how large the new disk is, or which file it is.');
+      return added(null, 'raw', [], null);
+    }
+    if ('newGiB' in source) {
+      if (device === 'cdrom') throw new GuesthouseError('invalid-input', 'A CD is a file, not a new disk.');
+      // Thrown out before anything is made.
+      addDisk(completeDomain(stored), { target, device, bus, file: '/', format: 'qcow2', cache });
+      const file = path.join(entry.stored.folder, `disk-${target}-${randomBytes(3).toString('hex')}.qcow2`);
+      await createDisk(file, 'qcow2', source.newGiB * gib);
+      return added(file, 'qcow2', [], file);
+    }
+    const file = path.resolve(source.file);
+    if (device === 'cdrom') {
+      await inspectImage({ path: file, format: 'raw' }, sourcePolicy(this.deps.paths.data, file));
+      return added(file, 'raw', await withRealPaths([file]), null);
+    }
+    const format = source.format ?? (await probeFormat(file));
+    if (format !== 'raw' && format !== 'qcow2')
+      throw new GuesthouseError('unsupported', `A disk of format ${format} cannot be added as it is.`, {
+        todo: 'Make a guest from it, or convert it to qcow2.',
+      });
+    await inspectImage({ path: file, format }, sourcePolicy(this.deps.paths.data, file));
+    if ([stored, runningOf(entry)].some((domain) => domain?.disks().some((disk) => disk.file === file)))
+      throw new GuesthouseError('disk-refused', 'The guest has this disk already.', { why: file });
+    return added(file, format, await withRealPaths([file]), null);
+  }
+
+  /** Bytes are rounded to whole mebibytes. */
+  private async grow(id: string, target: string, size: number, op: OperationContext): Promise<void> {
+    const entry = await this.entry(id);
+    const domain = runningOf(entry) ?? entry.stored.domain!;
+    const disk = domain.disks()[diskIndex(domain, target)]!;
+    const bytes = Math.round(size * 1024) * 2 ** 20;
+    if (disk.file === null || disk.device !== 'disk' || disk.type !== 'file')
+      throw new GuesthouseError('invalid-input', `${target} is no disk image that can grow.`);
+    const format = disk.format ?? 'raw';
+    if (format !== 'raw' && format !== 'qcow2')
+      throw new GuesthouseError('unsupported', `Images of format ${format} cannot grow.`);
+    this.refuseGrownBase(entry, disk.file);
+    op.phase('Growing the disk');
+    const policy = await guestPolicy(this.deps.paths, entry.stored.folder);
+    if (entry.process && isLive(entry.state)) {
+      const { virtualSize } = await inspectImage({ path: disk.file, format }, policy);
+      if (bytes < virtualSize)
+        throw new GuesthouseError(
+          'invalid-input',
+          'A disk cannot be made smaller: that would cut its content off.',
+        );
+      await entry.process.qmp.execute('block_resize', {
+        'node-name': await this.topNode(entry, target),
+        size: bytes,
+      });
+    } else {
+      if (entry.state === 'saved')
+        throw new GuesthouseError('wrong-state', 'The saved system knows its disk by its old size.', {
+          todo: 'Resume it, or discard its saved memory.',
+        });
+      await growDisk({ path: disk.file, format }, bytes, policy);
+    }
+    await refresh(this.deps, id);
+  }
+
+  /** What hangs at the device now: a throttle node, or the image itself, or an overlay over it. */
+  private async topNode(entry: Entry, target: string): Promise<string> {
+    const blocks =
+      await entry.process!.qmp.execute<{ qdev?: string; inserted?: { 'node-name'?: string } }[]>(
+        'query-block',
+      );
+    const found = blocks.find(
+      ({ qdev }) =>
+        qdev === `disk-${target}` || qdev?.includes(`/disk-${target}/`) || qdev?.endsWith(`/disk-${target}`),
+    );
+    const node = found?.inserted?.['node-name'];
+    if (!node) throw new GuesthouseError('not-found', `The running guest has no disk ${target}.`);
+    return node;
+  }
+
+  private refuseGrownBase(entry: Entry, file: string): void {
+    const other = this.deps.registry
+      .all()
+      .find(({ id, disks }) => id !== entry.id && disks.some((disk) => disk.backing === file));
+    if (other)
+      throw new GuesthouseError('template-in-use', 'This disk cannot grow.', {
+        why: `The disk of ${nameOf(other.stored)} stands on it.`,
+      });
+  }
+}
+
+/** Changes of values: no device comes, goes or moves. */
+const settings: ReadonlySet<HardwareChange['do']> = new Set([
+  'cpu',
+  'edit-disk',
+  'medium',
+  'edit-nic',
+  'restrict',
+  'add-forward',
+  'remove-forward',
+  'boot-order',
+] as const);
+
+function runningOf(entry: Entry): Domain | null {
+  return entry.process && isLive(entry.state) && entry.runningText !== null
+    ? Domain.parse(entry.runningText)
+    : null;
+}
+
+/** The running domain may lack what is changed; then the change is for the next start. */
+function tryEdit(domain: Domain, edit: Edit): Domain | null {
+  try {
+    return edit(domain);
+  } catch (error) {
+    if (error instanceof GuesthouseError) return null;
+    throw error;
+  }
+}
+
+function needAgreement(agreed: boolean, why: string): void {
+  if (!agreed)
+    throw new GuesthouseError('needs-consent', 'This reaches outside the library.', {
+      why,
+      todo: 'Agree to it if you know what runs in the guest.',
+    });
+}
