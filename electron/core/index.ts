@@ -7,6 +7,7 @@ import { seedHandlers } from './cloud-init/index.ts';
 import { guestsToCompare } from './containers/guests.ts';
 import { createContainers } from './containers/index.ts';
 import { createGuests } from './guests/index.ts';
+import { createHardware } from './hardware/index.ts';
 import { createHost } from './host/index.ts';
 import { createIdentity } from './identity/index.ts';
 import { remoteMachines } from './identity/remote-machines.ts';
@@ -133,6 +134,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     guests: { list: () => guests.snapshot() },
     terminals,
   });
+  const hardware = createHardware({ ...guests.deps, compare: () => access.around });
   const identity = createIdentity({
     ...guests.deps,
     announce,
@@ -168,6 +170,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     { handlers: templates.handlers, snapshot: () => ({ templates: templates.snapshot() }) },
     { handlers: identity.handlers },
     { handlers: seedHandlers },
+    { handlers: hardware.handlers },
     { handlers: host.handlers },
     {
       handlers: terminals.handlers,

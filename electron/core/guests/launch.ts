@@ -26,6 +26,7 @@ export const serialLog = (folder: string) => path.join(folder, 'serial.log');
 
 /**
  * Starts a guest's QEMU, or one that waits for a saved memory, under the accelerator that works here.
+ * @param how.wrap a program and its arguments that QEMU is run by, which becomes it (exec(2))
  * @throws {GuesthouseError} what keeps it from starting, for people; nothing runs then
  */
 export async function launchGuest(
@@ -33,6 +34,7 @@ export async function launchGuest(
   entry: Entry,
   saved: SavedInfo | null,
   op: OperationContext,
+  how: { readonly wrap?: readonly string[] } = {},
 ): Promise<QemuProcess> {
   const { paths, clock } = deps;
   const { id, stored } = entry;
@@ -65,7 +67,7 @@ export async function launchGuest(
   op.phase('Starting QEMU');
   return launchQemu({
     files,
-    argv: [program, ...argv],
+    argv: [...(how.wrap ?? []), program, ...argv],
     xml,
     logFile: logFile(stored.folder),
     images: domain.disks().flatMap((disk) => (disk.file && disk.type === 'file' ? [disk.file] : [])),

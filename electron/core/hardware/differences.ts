@@ -45,7 +45,7 @@ function partsOf(hardware: Hardware): Parts {
   for (const { proto, hostPort, guestPort } of hardware.forwards)
     add(`forward:${proto}:${hostPort}`, `Forward ${hostPort}/${proto}`, `to port ${guestPort}`);
   add('order', 'Boot order', hardware.bootOrder.join(', ') || null);
-  add('display', 'Screen', hardware.screen ? (hardware.video ?? 'without video') : hardware.video);
+  add('display', 'Screen', screenText(hardware));
   add('sound', 'Sound', hardware.sound);
   add('tpm', 'TPM', hardware.tpm);
   add('rng', 'Random numbers', hardware.rng ? 'virtio' : null);
@@ -59,6 +59,11 @@ function partsOf(hardware: Hardware): Parts {
       `${folder.path}, ${folder.driver}${folder.readonly ? ', read-only' : ''}`,
     );
   return parts;
+}
+
+function screenText({ screen, video }: Hardware): string | null {
+  if (video === null) return screen ? 'without a video card' : null;
+  return screen ? video : `${video}, shown nowhere`;
 }
 
 const deviceWord = { disk: 'Disk', cdrom: 'CD drive', floppy: 'Floppy drive' } as const;

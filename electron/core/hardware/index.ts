@@ -24,7 +24,9 @@ export interface HardwareDeps extends CreateDeps {
 }
 
 /** Looking at and changing what a guest's machine is made of. */
-export function createHardware(deps: HardwareDeps): { readonly handlers: Handlers<(typeof hardwareCalls)[number]> } {
+export function createHardware(deps: HardwareDeps): {
+  readonly handlers: Handlers<(typeof hardwareCalls)[number]>;
+} {
   const editor = new HardwareEditor(deps);
   const compare = createCompare(deps);
 
@@ -64,9 +66,13 @@ export function createHardware(deps: HardwareDeps): { readonly handlers: Handler
   async function unusedDisks(entry: Entry): Promise<HardwareView['unusedDisks']> {
     const { folder } = entry.stored;
     const texts = [entry.stored.text, entry.runningText ?? ''];
-    const used = new Set(deps.registry.all().flatMap(({ disks }) => disks.flatMap((d) => [d.file, d.backing])));
+    const used = new Set(
+      deps.registry.all().flatMap(({ disks }) => disks.flatMap((d) => [d.file, d.backing])),
+    );
     const names = (await fs.readdir(folder)).filter((name) => /^disk-[a-z]+-[0-9a-f]{6}\.qcow2$/.test(name));
-    const free = names.filter((name) => !used.has(path.join(folder, name)) && !texts.some((text) => text.includes(name)));
+    const free = names.filter(
+      (name) => !used.has(path.join(folder, name)) && !texts.some((text) => text.includes(name)),
+    );
     return Promise.all(
       free.sort().map(async (name) => {
         const file = path.join(folder, name);
@@ -83,7 +89,9 @@ export function createHardware(deps: HardwareDeps): { readonly handlers: Handler
       'hardware.deleteDisk': async ({ id, file }) => {
         const entry = await refresh(deps, deps.registry.get(id).id);
         if (!(await unusedDisks(entry)).some((disk) => disk.file === file))
-          throw new GuesthouseError('wrong-state', 'This file is no unused disk of the guest.', { why: file });
+          throw new GuesthouseError('wrong-state', 'This file is no unused disk of the guest.', {
+            why: file,
+          });
         await fs.rm(file);
       },
       'hardware.usbDevices': () => hostUsbDevices(),

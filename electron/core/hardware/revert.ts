@@ -9,6 +9,7 @@ import {
   hostdevProps,
   interfaceProps,
   type ListName,
+  metaProps,
   type NewElement,
   type Property,
 } from '../domain/index.ts';
@@ -71,7 +72,11 @@ export function revertPart(wanted: Domain, running: Domain, part: string | null)
       return copyItem(wanted, running, 'filesystem', (d, i) => d.get(filesystemProps.target, i) === key);
     case 'forward':
       return copyItem(
-        wanted,
+        copyProperties(
+          wanted,
+          running,
+          key === `tcp:${running.get(metaProps.sshPort)}` ? [metaProps.sshPort] : [],
+        ),
         running,
         'forward',
         (d, i) => `${d.get(forwardProps.proto, i) ?? 'tcp'}:${d.get(forwardProps.hostPort, i)}` === key,

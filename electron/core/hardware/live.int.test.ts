@@ -1,0 +1,222 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import * as path from 'node:path';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import type { HardwareChangeInput } from '../../../shared/ipc/hardware.ts';
+import { run } from '../platform/exec.ts';
+import { runFiles } from '../qemu/run-files.ts';
+import { openTestCore, shareStarters, type TestCore } from '../testing/core.ts';
+import { type TempHome, tempHome } from '../testing/temp-home.ts';
+
+/** One guest, booted once: what is plugged in and out is seen by the system inside. */
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 900_000 });
+let home: TempHome;
+let at: TestCore;
+let id = '';
+let key = '';
+const call = ((name, input) => at.core.call(name, input)) as TestCore['core']['call'];
+const change = (wanted: HardwareChangeInput, when?: 'next-start') =>
+  call('hardware.change', { id, change: wanted, ...(when ? { when } : {}) });
+const view = () => call('hardware.view', { id });
+
+/** Runs a shell's line inside, by the guest's own SSH. */
+async function inside(line: string): Promise<string> {
+  const { ssh, uuid, folder } = await at.guest(id);
+  const { stdout } = await run(
+    [
+      'ssh', '-F', 'none', '-i', key, '-p', String(ssh!.port), '-o', `HostKeyAlias=${uuid}`,
+      '-o', `UserKnownHostsFile=${path.join(folder, 'known_hosts')}`, '-o', 'StrictHostKeyChecking=yes',
+      '-o', 'BatchMode=yes', '-o', 'IdentitiesOnly=yes', `${ssh!.user}@127.0.0.1`, line,
+    ], // biome-ignore format: a command
+  );
+  return stdout;
+}
+async function until(line: string, accept: (text: string) => boolean): Promise<string> {
+  for (;;) {
+    const text = await inside(line);
+    if (accept(text)) return text;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+beforeAll(async () => {
+  home = tempHome();
+  shareStarters(home.paths);
+  at = await openTestCore(home.paths);
+  key = path.join(home.paths.home, 'key');
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+  const made = await call('guests.create', {
+    name: 'workbench',
+    from: { kind: 'starter', id: 'debian-12' },
+    authorizedKeys: [readFileSync(`${key}.pub`, 'utf8').trim()],
+    memory: 768,
+  });
+  id = made.id;
+  await at.done(made);
+  expect(await change({ do: 'cpu', count: 1, max: 2 })).toMatchObject({ when: 'next-start', why: null });
+  await at.done(await call('guests.start', { id }));
+  await at.done(await call('guests.waitSsh', { id }));
+});
+afterAll(async () => {
+  if (id) await call('guests.forceOff', { id }).catch(() => {});
+  await at?.close();
+  home?.remove();
+});
+
+it('plugs a disk in that the system inside sees, limits it, grows it, and takes it out again', async () => {
+  expect(await inside('lsblk -nd -o NAME')).not.toContain('vdb');
+  const added = await change({ do: 'add-disk', source: { newGiB: 1 } });
+  expect(added).toMatchObject({ when: 'now', why: null });
+  await until('lsblk -ndb -o NAME,SIZE', (text) => /^vdb\s+1073741824$/m.test(text));
+  const { file } = (await view()).wanted.disks.find((disk) => disk.target === 'vdb')!;
+  expect(file).toMatch(/disk-vdb-[0-9a-f]{6}\.qcow2$/);
+  expect((await at.guest(id)).pendingRestart).toBe(false);
+
+  await change({ do: 'grow-disk', target: 'vdb', size: 2 });
+  await until('lsblk -ndb -o NAME,SIZE', (text) => /^vdb\s+2147483648$/m.test(text));
+  await expect(change({ do: 'grow-disk', target: 'vdb', size: 1 })).rejects.toMatchObject({
+    code: 'invalid-input',
+  });
+
+  // The limit is what QEMU counts by: asked back, by device and by throttle group alike.
+  expect(await change({ do: 'edit-disk', target: 'vdb', limits: { totalBytes: 5_000_000 } })).toMatchObject({
+    when: 'now',
+  });
+  expect((await view()).running!.disks.find((disk) => disk.target === 'vdb')!.limits.totalBytes).toBe(
+    5_000_000,
+  );
+
+  const removed = await change({ do: 'remove-disk', target: 'vdb' });
+  expect(removed.when).toBe('now');
+  await until('lsblk -nd -o NAME', (text) => !text.includes('vdb'));
+  expect((await view()).unusedDisks).toEqual([expect.objectContaining({ file })]);
+
+  // Undone it is back, in its place.
+  await call('operations.undo', { id: removed.operation });
+  await until('lsblk -ndb -o NAME,SIZE', (text) => /^vdb\s+2147483648$/m.test(text));
+  await change({ do: 'remove-disk', target: 'vdb' });
+  await call('hardware.deleteDisk', { id, file: file! });
+  expect((await view()).unusedDisks).toEqual([]);
+  await expect(
+    call('hardware.deleteDisk', { id, file: path.join((await at.guest(id)).folder, 'disk.qcow2') }),
+  ).rejects.toMatchObject({ code: 'wrong-state' });
+});
+
+it('plugs a network card in and out, with its address kept', async () => {
+  const mac = '52:54:00:77:88:99';
+  expect(await change({ do: 'add-nic', mac })).toMatchObject({ when: 'now' });
+  await until('ip -br link', (text) => text.includes(mac));
+  await change({ do: 'edit-nic', mac, linkUp: false });
+  await until(
+    'ip link',
+    (text) => new RegExp(`NO-CARRIER[^]*${mac}`).test(text) || text.includes('state DOWN'),
+  );
+  expect(await change({ do: 'remove-nic', mac })).toMatchObject({ when: 'now' });
+  await until('ip -br link', (text) => !text.includes(mac));
+  expect((await view()).pending).toEqual([]);
+});
+
+it('opens a forward that carries bytes, and closes it', async () => {
+  const free = createServer();
+  await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
+  const { port } = free.address() as { port: number };
+  await expect(change({ do: 'add-forward', hostPort: port, guestPort: 22 })).rejects.toMatchObject({
+    code: 'port-taken',
+  });
+  await new Promise((resolve) => free.close(resolve));
+  expect(await change({ do: 'add-forward', hostPort: port, guestPort: 22 })).toMatchObject({ when: 'now' });
+  const { stdout } = await run(['ssh-keyscan', '-p', String(port), '-t', 'ed25519', '127.0.0.1']);
+  expect(stdout).toContain('ssh-ed25519');
+  expect(await change({ do: 'remove-forward', hostPort: port })).toMatchObject({ when: 'now' });
+  const gone = await run(['ssh-keyscan', '-T', '5', '-p', String(port), '127.0.0.1'], { okCodes: [0, 1] });
+  expect(gone.stdout).toBe('');
+  // The way SSH takes is another forward, and is untouched.
+  expect(await inside('echo here')).toBe('here\n');
+});
+
+it('takes memory back by the balloon, and gives it again', async () => {
+  const free = async () => Number(/MemTotal:\s+(\d+)/.exec(await inside('cat /proc/meminfo'))![1]);
+  const all = await free();
+  expect(await change({ do: 'memory', current: 512 })).toMatchObject({ when: 'now' });
+  await until('cat /proc/meminfo', (text) => Number(/MemTotal:\s+(\d+)/.exec(text)![1]) < all - 200_000);
+  expect((await view()).balloonNow).toBeLessThan(600 * 2 ** 20);
+  await change({ do: 'memory', current: 768 });
+  await until('cat /proc/meminfo', (text) => Number(/MemTotal:\s+(\d+)/.exec(text)![1]) > all - 50_000);
+});
+
+it('adds a processor while it runs', async () => {
+  expect(await inside('cat /sys/devices/system/cpu/present')).toBe('0\n');
+  expect(await change({ do: 'cpu', count: 2 })).toMatchObject({ when: 'now' });
+  await until('cat /sys/devices/system/cpu/present', (text) => text === '0-1\n');
+});
+
+it('changes the CD in the drive, once there is one', async () => {
+  const iso = (label: string) => {
+    const file = path.join(home.paths.home, `${label}.iso`);
+    execFileSync('genisoimage', [
+      '-quiet',
+      '-volid',
+      label,
+      '-o',
+      file,
+      path.join(home.paths.home, 'key.pub'),
+    ]);
+    return file;
+  };
+  // The cloud kernel knows no AHCI: the drive is on virtio-scsi.
+  const added = await change({ do: 'add-disk', device: 'cdrom', bus: 'scsi', source: null });
+  expect(added).toMatchObject({ when: 'next-start', why: expect.stringContaining('SCSI controller') });
+  expect((await view()).pending).toEqual([
+    { part: 'disk:sda', what: 'CD drive sda', from: null, to: expect.stringContaining('empty') },
+  ]);
+  expect((await at.guest(id)).pendingRestart).toBe(true);
+  await change({ do: 'watchdog', model: 'i6300esb' });
+  expect((await view()).pending).toHaveLength(2);
+  await call('hardware.revert', { id, part: 'watchdog' });
+  expect((await view()).pending).toHaveLength(1);
+
+  await at.done(await call('guests.reboot', { id }));
+  await at.done(await call('guests.waitSsh', { id }));
+  expect((await view()).pending).toEqual([]);
+  for (const label of ['FIRST', 'SECOND']) {
+    const put = await change({ do: 'medium', target: 'sda', file: iso(label) });
+    expect(put).toMatchObject({ when: 'now' });
+    await until('sudo blkid -p -s LABEL -o value /dev/sr0 || true', (text) => text.includes(label));
+  }
+  await change({ do: 'medium', target: 'sda', file: null });
+  await until('lsblk -ndb -o NAME,SIZE', (text) => !/sr0\s+[1-9]/.test(text));
+});
+
+it('leaves everything as it was when a change is refused', async () => {
+  const before = readFileSync(path.join((await at.guest(id)).folder, 'domain.xml'), 'utf8');
+  const running = readFileSync(runFiles(home.paths.runtime, id).xml, 'utf8');
+  const bad = path.join(home.paths.home, 'bad.qcow2');
+  execFileSync('qemu-img', [
+    'create',
+    '-q',
+    '-f',
+    'qcow2',
+    '-u',
+    '-b',
+    '/etc/passwd',
+    '-F',
+    'raw',
+    bad,
+    '1M',
+  ]);
+  for (const wanted of [
+    { do: 'add-disk', source: { file: bad, format: 'qcow2' } },
+    { do: 'add-disk', source: { file: '/nowhere/x.qcow2', format: 'qcow2' } },
+    { do: 'add-folder', path: '/etc', tag: 'etc' },
+    { do: 'add-usb', vendor: 1, product: 2 },
+    { do: 'remove-disk', target: 'vdq' },
+    { do: 'memory', current: 100_000 },
+  ] as const)
+    await expect(change(wanted)).rejects.toMatchObject({
+      code: expect.stringMatching(/disk-refused|disk-missing|needs-consent|not-found|invalid-input/),
+    });
+  expect(readFileSync(path.join((await at.guest(id)).folder, 'domain.xml'), 'utf8')).toBe(before);
+  expect(readFileSync(runFiles(home.paths.runtime, id).xml, 'utf8')).toBe(running);
+  writeFileSync(bad, '');
+});
