@@ -11,6 +11,7 @@ import { createHardware } from './hardware/index.ts';
 import { createHost } from './host/index.ts';
 import { createIdentity } from './identity/index.ts';
 import { remoteMachines } from './identity/remote-machines.ts';
+import { createLimits, type Limits } from './limits/index.ts';
 import { OperationRunner } from './operations/runner.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
@@ -98,6 +99,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   const accelerators = createAccelerators({ cache: paths.cache, clock, log, qemu: deps.qemu });
   const settings = await createSettings({ config: paths.config, log, announce });
   const starters = await createStarters({ paths, log, runner, announce });
+  let limits: Limits | null = null;
   const guests = createGuests({
     paths,
     log,
@@ -109,6 +111,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     watched: () => listeners.size > 0,
     qemu: deps.qemu,
     onStarterBuilt: () => void starters.refresh(),
+    enterGroup: async (id) => (await limits?.enterGuest(id)) ?? null,
   });
   const host = createHost({ paths, accelerators });
   const terminals = createTerminals({
@@ -140,6 +143,17 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     announce,
     templates: templates.store,
     remote: remoteMachines(access),
+  });
+  limits = await createLimits({
+    paths,
+    log,
+    clock,
+    runner,
+    announce,
+    around: access.around,
+    targets: access.targets,
+    guests: { list: () => guests.snapshot(), find: (ref) => guests.registry.get(ref) },
+    watched: () => listeners.size > 0,
   });
   await guests.load();
   await templates.load();
@@ -183,6 +197,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     },
     access,
     containers,
+    limits,
     {
       handlers: {
         'operations.cancel': ({ id }) => runner.cancel(id),

@@ -18,7 +18,7 @@ import type { CreateDeps } from './create-spec.ts';
 import { Edits } from './edits.ts';
 import { watchHostShutdown } from './host-shutdown.ts';
 import { Importer, readXmlFile } from './import.ts';
-import { commandLine as commandLineOf, serialLog } from './launch.ts';
+import { commandLine as commandLineOf, type LaunchDeps, serialLog } from './launch.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { loadAll } from './loading.ts';
 import { Monitor } from './monitor.ts';
@@ -54,6 +54,8 @@ export interface GuestsDeps {
   readonly qemu?: string;
   /** Called when a starter was made on the way. */
   readonly onStarterBuilt?: () => void;
+  /** See {@link LaunchDeps.enterGroup}. */
+  readonly enterGroup?: LaunchDeps['enterGroup'];
 }
 
 type GuestCall = Extract<keyof Handlers, `guests.${string}`>;

@@ -4,6 +4,7 @@ import { GuesthouseError } from '../../../shared/errors.ts';
 import { type DiskRef, openGuestDisk } from '../disks/index.ts';
 import { Domain, domainProps, tpmProps } from '../domain/index.ts';
 import type { OperationContext } from '../operations/runner.ts';
+import type { Entrance } from '../platform/detached.ts';
 import { type Accelerators, findProgram } from '../qemu/accelerators.ts';
 import { type QemuRun, qemuArgv } from '../qemu/argv.ts';
 import { launchQemu, type QemuProcess } from '../qemu/process.ts';
@@ -19,6 +20,11 @@ import { isLive } from './transitions.ts';
 export interface LaunchDeps extends LoadingDeps {
   readonly accelerators: Accelerators;
   readonly qemu?: string;
+  /** How QEMU enters the resource group the guest is in; null when it is in none. */
+  readonly enterGroup?: (id: string) => Promise<{
+    readonly enter: Entrance | null;
+    readonly note: string | null;
+  } | null>;
 }
 
 /** What the serial console said, in a guest's folder. */
@@ -64,6 +70,7 @@ export async function launchGuest(
   };
   const { argv, notes } = qemuArgv(domain, run);
   const program = (await findProgram(deps.qemu ?? 'qemu-system-x86_64')) ?? 'qemu-system-x86_64';
+  const group = (await deps.enterGroup?.(id)) ?? null;
   op.phase('Starting QEMU');
   return launchQemu({
     files,
@@ -72,9 +79,10 @@ export async function launchGuest(
     logFile: logFile(stored.folder),
     images: domain.disks().flatMap((disk) => (disk.file && disk.type === 'file' ? [disk.file] : [])),
     accelerator,
-    notes,
+    notes: group?.note ? [...notes, group.note] : notes,
     clock,
     signal: op.signal,
+    enter: group?.enter ?? undefined,
     ...(hasTpm(domain)
       ? {
           prepare: () =>

@@ -11,22 +11,40 @@ export interface DetachedOptions {
   readonly log: number;
   /** Name of the systemd scope; new each time. */
   readonly unit: string;
+  /** A control group to be in instead of that scope. */
+  readonly enter?: Entrance;
+}
+
+/** How a program enters a control group. */
+export interface Entrance {
+  /** The command that goes there and becomes `argv`, with the same pid. */
+  readonly wrap: (argv: readonly string[]) => readonly [string, ...string[]];
+  /** End of the group's path in /proc/PID/cgroup. */
+  readonly path: string;
+  /** Rather not at all than outside. */
+  readonly orFail?: boolean;
 }
 
 /**
  * Starts a program that outlives this process: in a systemd scope of its own where there is a user manager (a log-out
- * would end a mere session process), else in a session of its own (setsid(2)). Resolves when it runs.
+ * would end a mere session process), else in a session of its own (setsid(2)). Resolves when it runs; with `enter`, when
+ * it is there, and where that fails it starts as without.
  * @throws the error of spawn: `ENOENT` when the program is not there
  */
 export async function spawnDetached(
   argv: readonly [string, ...string[]],
   options: DetachedOptions,
 ): Promise<ChildProcess> {
+  if (options.enter) {
+    const child = await attempt(argv, options, 'group');
+    if (child) return child;
+    if (options.enter.orFail) throw new Error('Its control group could not be entered.');
+  }
   if (await hasUserManager()) {
-    const child = await attempt(argv, options, true);
+    const child = await attempt(argv, options, 'scope');
     if (child) return child;
   }
-  return (await attempt(argv, options, false))!;
+  return (await attempt(argv, options, 'none'))!;
 }
 
 /** True where `systemd-run --user` has a manager to talk to. */
@@ -37,16 +55,21 @@ async function hasUserManager(): Promise<boolean> {
   return stat?.isSocket() ?? false;
 }
 
-/** Null when it was to have a scope and cannot. */
+/** Null when it was to be in a scope or group and cannot. */
 async function attempt(
   argv: readonly [string, ...string[]],
-  { cwd, log, unit }: DetachedOptions,
-  scoped: boolean,
+  { cwd, log, unit, enter }: DetachedOptions,
+  where: 'group' | 'scope' | 'none',
 ): Promise<ChildProcess | null> {
   const env = baseEnv();
   const own = withoutInherited(argv, env);
   const scope = ['systemd-run', '--user', '--scope', '--quiet', '--collect', `--unit=${unit}`, '--'];
-  const [program, ...rest] = scoped ? [...scope, ...own] : own;
+  const whole: Readonly<Record<typeof where, readonly string[]>> = {
+    group: enter ? enter.wrap(own) : own,
+    scope: [...scope, ...own],
+    none: own,
+  };
+  const [program, ...rest] = whole[where];
   const child = spawn(program!, rest, { cwd, env, stdio: ['ignore', log, log], detached: true });
   try {
     await new Promise<void>((resolve, reject) => {
@@ -54,10 +77,11 @@ async function attempt(
       child.once('error', reject);
     });
   } catch (error) {
-    if (scoped && (error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if (where !== 'none' && (error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
-  return scoped && (await scopeFailed(child)) ? null : child;
+  if (where === 'group') return (await isIn(child, enter?.path ?? '')) ? child : null;
+  return where === 'scope' && (await scopeFailed(child)) ? null : child;
 }
 
 /** systemd-run becomes the program by exec(2), with the same pid; until then it can fail for want of a working manager. */
@@ -66,6 +90,18 @@ async function scopeFailed(child: ChildProcess): Promise<boolean> {
     if (child.exitCode !== null || child.signalCode !== null) return true;
     const exe = executableOf(child.pid!);
     if (exe !== null && !exe.endsWith('/systemd-run')) return false;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The command that enters a group goes there before it becomes the program; until then it can fail. */
+async function isIn(child: ChildProcess, path: string): Promise<boolean> {
+  for (;;) {
+    const groups = await fs.readFile(`/proc/${child.pid}/cgroup`, 'utf8').catch(() => '');
+    if (groups.split('\n').some((line) => line.endsWith(path))) return true;
+    // 126: see enterFolders; what ended otherwise was there, and over before it was seen.
+    if (child.exitCode !== null || child.signalCode !== null)
+      return child.exitCode !== 126 && child.exitCode !== 1;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

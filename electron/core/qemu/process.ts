@@ -3,7 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
 import type { Clock } from '../platform/clock.ts';
-import { spawnDetached } from '../platform/detached.ts';
+import { type Entrance, spawnDetached } from '../platform/detached.ts';
 import { makePrivateDir, readTextIfAny, writeAtomic } from '../platform/fs.ts';
 import { executableOf, holdersOf, isAlive, processName, processStat } from '../platform/proc.ts';
 import { QmpClient } from '../qmp/client.ts';
@@ -38,6 +38,8 @@ export interface LaunchSpec {
   readonly signal?: AbortSignal;
   /** Milliseconds until QMP must answer; default 30 000. */
   readonly timeoutMs?: number;
+  /** The resource group it is in. */
+  readonly enter?: Entrance;
   /** Starts what QEMU will connect to, once the runtime folder is ready; returns how to end it when QEMU fails. */
   readonly prepare?: () => Promise<() => Promise<void>>;
 }
@@ -120,19 +122,22 @@ async function open(spec: LaunchSpec): Promise<{ child: ChildProcess; logStart: 
     const logStart = (await log.stat()).size;
     const unit = `guesthouse-${path.basename(spec.files.dir)}-${process.pid}-${spec.clock.now()}`;
     const [qemu, ...rest] = spec.argv;
-    const child = await spawnDetached([qemu!, ...rest], { cwd: spec.files.dir, log: log.fd, unit }).catch(
-      (cause: NodeJS.ErrnoException) => {
-        throw new GuesthouseError(
-          cause.code === 'ENOENT' ? 'program-missing' : 'qemu-failed',
-          cause.code === 'ENOENT' ? 'QEMU is not installed.' : 'QEMU could not be started.',
-          {
-            why: cause.code === 'ENOENT' ? `No program named ${spec.argv[0]} is there.` : cause.message,
-            todo: cause.code === 'ENOENT' ? 'See the Host page for the package to install.' : undefined,
-            cause,
-          },
-        );
-      },
-    );
+    const child = await spawnDetached([qemu!, ...rest], {
+      cwd: spec.files.dir,
+      log: log.fd,
+      unit,
+      enter: spec.enter,
+    }).catch((cause: NodeJS.ErrnoException) => {
+      throw new GuesthouseError(
+        cause.code === 'ENOENT' ? 'program-missing' : 'qemu-failed',
+        cause.code === 'ENOENT' ? 'QEMU is not installed.' : 'QEMU could not be started.',
+        {
+          why: cause.code === 'ENOENT' ? `No program named ${spec.argv[0]} is there.` : cause.message,
+          todo: cause.code === 'ENOENT' ? 'See the Host page for the package to install.' : undefined,
+          cause,
+        },
+      );
+    });
     return { child, logStart };
   } finally {
     await log.close();
