@@ -40,7 +40,7 @@ export const shellContract = {
   'shell.openScreen': call(
     z.object({ id: z.string().min(1).max(200), title: z.string().max(200) }),
   ).returns<void>(),
-  /** While on, the menu's keys (F11, Ctrl+Shift+Q…) go to the page as any other. */
+  /** While on, the menu's keys (F11, Ctrl+Shift+Q and so on) go to the page like all others. */
   'shell.keepKeys': call(z.object({ on: z.boolean() })).returns<void>(),
   'shell.fullScreen': call(z.object({ on: z.boolean() })).returns<void>(),
   'shell.info': call(nothing).returns<{ version: string; electron: string; chrome: string; gpu: boolean }>(),

@@ -38,20 +38,23 @@ export function containerConsole(
       );
     },
     explain: ({ exitCode, error }) => {
-      if (error) return { reason: error, again: false };
-      if (what === 'logs') return { reason: 'The container ended: its log goes no further.', again: false };
+      if (error) return { reason: error, again: false, error: null };
+      if (what === 'logs')
+        return { reason: 'The container ended: its log goes no further.', again: false, error: null };
       if (exitCode === 137 || exitCode === 143)
         return {
           reason: 'The container was stopped, or the kernel killed the shell for its limits.',
           again: false,
+          error: null,
         };
       if (exitCode === 127 || exitCode === 126)
-        return { reason: 'The image has no such program: no shell, perhaps.', again: false };
+        return { reason: 'The image has no such program: no shell, perhaps.', again: false, error: null };
       if (exitCode === 125 || exitCode === 255)
-        return { reason: 'The container does not run, or is gone.', again: false };
+        return { reason: 'The container does not run, or is gone.', again: false, error: null };
       return {
         reason: exitCode === 0 ? 'You left the shell.' : `It ended with exit code ${exitCode}.`,
         again: false,
+        error: null,
       };
     },
   };

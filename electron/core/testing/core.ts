@@ -21,7 +21,10 @@ export interface TestCore {
 }
 
 /** Opens the library of `paths` as its owner, without a socket and without terminals. */
-export async function openTestCore(paths: LibraryPaths, options: { qemu?: string; podman?: string } = {}): Promise<TestCore> {
+export async function openTestCore(
+  paths: LibraryPaths,
+  options: { qemu?: string; podman?: string } = {},
+): Promise<TestCore> {
   const core = await createCore({
     paths,
     log: silentLog,
