@@ -1,6 +1,18 @@
 import { writeClipboard } from './bridge/clipboard.ts';
 import { CloneDialog } from './features/clone/CloneDialog.tsx';
 import { CreateDialog } from './features/create/CreateDialog.tsx';
+import {
+  GroupLimitsDialog,
+  GroupLogDialog,
+  NewGroupDialog,
+  RemoveGroupDialog,
+  RenameGroupDialog,
+} from './features/groups/GroupDialogs.tsx';
+import {
+  AddGuestDialog,
+  MoveProcessDialog,
+  StartApplicationDialog,
+} from './features/groups/MemberDialogs.tsx';
 import { ConsentDialog } from './features/guests/ConsentDialog.tsx';
 import {
   DeleteDialog,
@@ -101,6 +113,22 @@ export function OpenDialog() {
       return <SshConfigDialog />;
     case 'forget-host-key':
       return <ForgetHostKeyDialog id={dialog.id} />;
+    case 'group':
+      return <NewGroupDialog parent={dialog.parent} />;
+    case 'group-limits':
+      return <GroupLimitsDialog id={dialog.id} />;
+    case 'group-rename':
+      return <RenameGroupDialog id={dialog.id} />;
+    case 'group-remove':
+      return <RemoveGroupDialog id={dialog.id} />;
+    case 'group-guest':
+      return <AddGuestDialog id={dialog.id} />;
+    case 'group-start':
+      return <StartApplicationDialog id={dialog.id} />;
+    case 'group-process':
+      return <MoveProcessDialog id={dialog.id} />;
+    case 'group-log':
+      return <GroupLogDialog id={dialog.id} member={dialog.member} />;
     case 'consent':
       return <ConsentDialog id={dialog.id} />;
     case 'error':

@@ -1,8 +1,9 @@
-import { Cpu, Fingerprint, KeyRound, Monitor, Server, SquareTerminal, Stamp } from 'lucide-react';
+import { Boxes, Cpu, Fingerprint, KeyRound, Monitor, Server, SquareTerminal, Stamp } from 'lucide-react';
 import type { ComponentType } from 'react';
 import { detailTabs } from './detail-tabs.ts';
 import { GuestsPage } from './features/guests/GuestsPage.tsx';
 import { useConsoles } from './stores/consoles.ts';
+import { useGroups } from './stores/groups.ts';
 import { useGuests } from './stores/guests.ts';
 import { useHost } from './stores/host.ts';
 import { countProblems, useIdentity } from './stores/identity.ts';
@@ -23,6 +24,7 @@ export interface Section {
 // Each page's code comes when it is first shown; that of the guests is what the window starts with.
 const ConsolesPage = later(async () => (await import('./features/consoles/ConsolesPage.tsx')).ConsolesPage);
 const FirstRun = later(async () => (await import('./features/first-run/FirstRun.tsx')).FirstRun);
+const GroupsPage = later(async () => (await import('./features/groups/GroupsPage.tsx')).GroupsPage);
 const HostPage = later(async () => (await import('./features/host/HostPage.tsx')).HostPage);
 const IdentityPage = later(async () => (await import('./features/identity/IdentityPage.tsx')).IdentityPage);
 const KeysPage = later(async () => (await import('./features/keys/KeysPage.tsx')).KeysPage);
@@ -88,6 +90,17 @@ export const sections: readonly Section[] = [
     icon: Server,
     component: ServersPage,
     useCount: () => number(useServers((state) => state.all.length)),
+  },
+  {
+    id: 'groups',
+    title: 'Resource groups',
+    icon: Boxes,
+    component: GroupsPage,
+    useCount: () => {
+      const bad = useGroups((state) => state.all.filter((group) => group.state === 'failed').length);
+      const all = useGroups((state) => state.all.length);
+      return bad > 0 ? { text: `!${bad}`, bad: true } : number(all);
+    },
   },
   {
     id: 'host',

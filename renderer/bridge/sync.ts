@@ -1,6 +1,7 @@
 import { toWire } from '../../shared/errors.ts';
 import type { CoreEvent, EventEnvelope, Snapshot } from '../../shared/ipc/events.ts';
 import { useConnection } from '../stores/connection.ts';
+import { useGroups, useGroupUse } from '../stores/groups.ts';
 import { useGuests } from '../stores/guests.ts';
 import { identityChanged, touchesIdentity } from '../stores/identity.ts';
 import { keysChanged, useKeyCopies } from '../stores/keys.ts';
@@ -25,6 +26,8 @@ function load(snapshot: Snapshot) {
   usePrompts.getState().load(snapshot.prompts ?? []);
   useServers.getState().load(snapshot.servers ?? []);
   useKeyCopies.getState().load(snapshot.keyCopies ?? []);
+  useGroups.getState().load(snapshot.groups ?? []);
+  useGroupUse.getState().keepOnly(new Set((snapshot.groups ?? []).map((group) => group.id)));
   keysChanged();
   identityChanged(1500);
   useStats.getState().keepOnly(new Set(snapshot.guests.map((guest) => guest.id)));
@@ -74,6 +77,12 @@ function apply(event: CoreEvent) {
       return useServers.getState().put(event.server);
     case 'server-gone':
       return useServers.getState().drop(event.id);
+    case 'group':
+      return useGroups.getState().put(event.group);
+    case 'group-gone':
+      return useGroups.getState().drop(event.id);
+    case 'group-use':
+      return useGroupUse.getState().add(event.uses);
     case 'reset':
       return;
   }

@@ -36,6 +36,15 @@ export type DialogState =
   | { readonly kind: 'get-access' }
   | { readonly kind: 'ssh-config' }
   | { readonly kind: 'forget-host-key'; readonly id: string }
+  /** Make a resource group; `parent`: within that one. */
+  | { readonly kind: 'group'; readonly parent: string | null }
+  | { readonly kind: 'group-limits'; readonly id: string }
+  | { readonly kind: 'group-rename'; readonly id: string }
+  | { readonly kind: 'group-remove'; readonly id: string }
+  | { readonly kind: 'group-guest'; readonly id: string }
+  | { readonly kind: 'group-start'; readonly id: string }
+  | { readonly kind: 'group-process'; readonly id: string }
+  | { readonly kind: 'group-log'; readonly id: string; readonly member: string }
   /** A guest that reaches outside the library wants to start. */
   | { readonly kind: 'consent'; readonly id: string }
   | { readonly kind: 'error'; readonly error: WireError };

@@ -67,6 +67,16 @@ export const testIds = {
   identityRepair: 'identity-repair',
   repairDialog: 'repair-dialog',
   repairSubmit: 'repair-submit',
+  groupsPage: 'groups-page',
+  groupDetails: 'group-details',
+  groupDialog: 'group-dialog',
+  groupMemberDialog: 'group-member-dialog',
+  groupName: 'group-name',
+  groupSubmit: 'group-submit',
+  groupAdd: 'group-add',
+  groupLimits: 'group-limits',
+  groupHits: 'group-hits',
+  newGroup: 'new-group',
 } as const;
 
 export const navTestId = (section: string) => `nav-${section}`;
@@ -76,6 +86,8 @@ export const templateRowTestId = (name: string) => `template-row-${name}`;
 export const identityRowTestId = (name: string) => `identity-row-${name}`;
 export const keyRowTestId = (name: string) => `key-row-${name}`;
 export const serverRowTestId = (name: string) => `server-row-${name}`;
+export const groupRowTestId = (name: string) => `group-row-${name}`;
+export const memberRowTestId = (name: string) => `group-member-${name}`;
 export const copyHostTestId = (name: string) => `copy-host-${name}`;
 /** `start`, `console`, `shutdown`, `force-off`, `pause`, `resume`, `save`, `delete`… as in stores/guest-actions.ts. */
 export const actionTestId = (action: string) => `action-${action}`;
