@@ -78,12 +78,23 @@ export function SeedFields({
       )}
       <div className={css.head}>
         <span className={controls.label}>User data, YAML</span>
+        {seed.edited && <span className="muted">Edited here: the fields above no longer write it.</span>}
         {seed.edited && (
           <Button look="quiet" onPress={() => put({ edited: false })}>
             Write it from the fields again
           </Button>
         )}
       </div>
+      <ul className={css.problems} aria-live="polite" data-testid={testIds.seedProblems}>
+        {problems?.map(({ line, message, severity }) => (
+          <li key={`${line} ${message}`} className={severity === 'error' ? css.error : css.warning}>
+            <button type="button" className={css.line} onClick={() => editor.current?.goToLine(line)}>
+              Line {line}
+            </button>{' '}
+            {message}
+          </li>
+        ))}
+      </ul>
       <CodeEditor
         ref={editor}
         value={seed.text}
@@ -96,16 +107,6 @@ export function SeedFields({
         rows={9}
         testId={testIds.seedYaml}
       />
-      <ul className={css.problems} aria-live="polite" data-testid={testIds.seedProblems}>
-        {problems?.map(({ line, message, severity }) => (
-          <li key={`${line} ${message}`} className={severity === 'error' ? css.error : css.warning}>
-            <button type="button" className={css.line} onClick={() => editor.current?.goToLine(line)}>
-              Line {line}
-            </button>{' '}
-            {message}
-          </li>
-        ))}
-      </ul>
     </div>
   );
 }

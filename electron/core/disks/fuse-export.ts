@@ -153,6 +153,12 @@ export function exportError(stderr: string, otherwise?: string): GuesthouseError
       todo: 'Shut the guest down first.',
       detail: stderr.trim(),
     });
+  if (/Could not open '[^']*': No such file/.test(stderr))
+    return new GuesthouseError('disk-missing', 'A disk image is gone.', {
+      why: stderr.trim().split('\n').at(-1),
+      todo: 'Put the file back.',
+      detail: stderr.trim(),
+    });
   if (/fuse|FUSE|fusermount/.test(stderr))
     return new GuesthouseError('unsupported', 'Disks cannot be edited here: FUSE does not work.', {
       why: stderr.trim().split('\n').at(-1),

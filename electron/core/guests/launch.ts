@@ -140,7 +140,7 @@ async function kernelFor(
       todo: 'Add its disk again, or take <gh:boot-from-disk> out of its XML.',
     });
   const image: DiskRef = { path: disk.file, format: disk.format === 'qcow2' ? 'qcow2' : 'raw' };
-  const root = await openGuestDisk(image, await guestPolicy(deps.paths, entry.stored.folder));
+  const root = await openGuestDisk(image, guestPolicy(deps.paths, entry.stored.folder));
   try {
     const found = await root.extractKernel(dir);
     return { kernel: { kernel: found.kernel, initrd: found.initrd ?? undefined } };

@@ -29,11 +29,12 @@ export interface LoadingDeps {
 /** Files a guest's images may refer to: those of the library, starter images among them. */
 export const libraryPolicy = (paths: LibraryPaths) => withinFolders(paths.data);
 
-/** As {@link libraryPolicy}, and the files a person agreed to for this very guest. */
-export async function guestPolicy(paths: LibraryPaths, folder: string): Promise<ImagePolicy> {
+/** As {@link libraryPolicy}, and the files a person agreed to for this very guest, looked up when one is outside. */
+export function guestPolicy(paths: LibraryPaths, folder: string): ImagePolicy {
   const library = libraryPolicy(paths);
-  const agreed = new Set(await readAgreed(folder));
-  return { allow: (file) => agreed.has(file) || library.allow(file) };
+  return {
+    allow: async (file) => (await library.allow(file)) || (await readAgreed(folder)).includes(file),
+  };
 }
 
 /** Reads all guests, and adopts those whose QEMU still runs. One bad guest keeps no other from appearing. */
@@ -124,7 +125,7 @@ async function adopt(
 async function readFacts(deps: LoadingDeps, stored: StoredGuest) {
   const [described, saved, crash] = await Promise.all([
     stored.domain
-      ? describeDisks(stored.domain, await guestPolicy(deps.paths, stored.folder))
+      ? describeDisks(stored.domain, guestPolicy(deps.paths, stored.folder))
       : { disks: [], problem: null },
     readSaved(stored.folder),
     readCrash(stored.folder),

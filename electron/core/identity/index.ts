@@ -8,7 +8,7 @@ import {
   type RepairPlan,
 } from '../../../shared/model/identity.ts';
 import type { Announce, Handlers } from '../api.ts';
-import { libraryPolicy, refresh } from '../guests/loading.ts';
+import { guestPolicy, refresh } from '../guests/loading.ts';
 import { nameOf, type StoredGuest } from '../guests/store.ts';
 import { isLive } from '../guests/transitions.ts';
 import { makePrivateDir } from '../platform/fs.ts';
@@ -39,11 +39,15 @@ const keptPlans = 10;
 /** The Identity page's engine: reads, compares, repairs, puts back, confirms. */
 export function createIdentity(deps: IdentityDeps) {
   const { paths, registry, runner, remote, clock } = deps;
-  const policy = libraryPolicy(paths);
   const overview = new IdentityOverview(deps);
   const plans = new Map<string, PlannedRepair[]>();
   const exportsDir = path.join(paths.runtime, 'exports');
   const changed = () => deps.announce({ type: 'identity' });
+
+  const disksOf = (stored: StoredGuest) => ({
+    disks: sourceDisks(stored),
+    policy: guestPolicy(paths, stored.folder),
+  });
 
   /** UUIDs and MACs of all machines but one. */
   function takenBy(others: Iterable<StoredGuest>, own: string) {
@@ -88,7 +92,7 @@ export function createIdentity(deps: IdentityDeps) {
       const request = { mode: 'repair' as const, parts, values, macs };
       const plan = snapshot
         ? await planOverSsh(snapshot.tree, request)
-        : await previewIdentity({ disks: sourceDisks(entry!.stored), policy }, request);
+        : await previewIdentity(disksOf(entry!.stored), request);
       const repair = { values, parts, uuid, macs };
       return {
         ...repair,
@@ -178,12 +182,11 @@ export function createIdentity(deps: IdentityDeps) {
       throw new GuesthouseError('wrong-state', `${repair.item.name} was started meanwhile.`, {
         todo: 'Plan its repair again.',
       });
-    await repairOnDisk(
-      { ...entry.stored, domain: domainOf(entry.stored) },
-      { disks: sourceDisks(entry.stored), policy },
-      repair,
-      { runtimeDir: exportsDir, now: clock.now(), signal },
-    );
+    await repairOnDisk({ ...entry.stored, domain: domainOf(entry.stored) }, disksOf(entry.stored), repair, {
+      runtimeDir: exportsDir,
+      now: clock.now(),
+      signal,
+    });
     await refresh(deps, entry.id);
   }
 
@@ -287,7 +290,7 @@ export function createIdentity(deps: IdentityDeps) {
         async (op) => {
           await restoreOnDisk(
             { ...entry.stored, domain: domainOf(entry.stored) },
-            { disks: sourceDisks(entry.stored), policy },
+            disksOf(entry.stored),
             { ...record, before },
             { runtimeDir: exportsDir, now: clock.now(), signal: op.signal },
           );

@@ -3,7 +3,7 @@ import { toWire, type WireError } from '../../../shared/errors.ts';
 import { guestStateWords } from '../../../shared/model/guest.ts';
 import type { IdentityFacts, IdentityReport, IdentityRow } from '../../../shared/model/identity.ts';
 import type { LifecycleDeps } from '../guests/lifecycle.ts';
-import { libraryPolicy } from '../guests/loading.ts';
+import { guestPolicy } from '../guests/loading.ts';
 import { type GuestStore, nameOf, type StoredGuest } from '../guests/store.ts';
 import { isLive } from '../guests/transitions.ts';
 import { sourceDisks } from '../templates/sources.ts';
@@ -103,7 +103,7 @@ export class IdentityOverview {
     } catch {
       // A disk that is no file: the row says that there is none to read.
     }
-    return { id: stored.id, disks, policy: libraryPolicy(this.deps.paths) };
+    return { id: stored.id, disks, policy: guestPolicy(this.deps.paths, stored.folder) };
   }
 
   private async liveAnswer(id: string): Promise<Answer> {

@@ -6,10 +6,11 @@ import type { ClonePlan, CloneResult } from '../../../shared/model/template.ts';
 import { createOverlay, type DiskRef, ExportDaemon, imageUse, inspectChain } from '../disks/index.ts';
 import { type Domain, diskProps } from '../domain/index.ts';
 import type { Lifecycle, LifecycleDeps } from '../guests/lifecycle.ts';
-import { libraryPolicy, loadOne, refresh } from '../guests/loading.ts';
+import { guestPolicy, loadOne, refresh } from '../guests/loading.ts';
 import { hostPorts } from '../guests/ports.ts';
 import { type GuestStore, nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
 import type { OperationContext } from '../operations/runner.ts';
+import type { LibraryPaths } from '../platform/paths.ts';
 import { rebaseOnHiddenBase } from './bases.ts';
 import { type MakeDeps, makeClone } from './make-clone.ts';
 import { type ClonePlanSecret, type CloneRequest, planClones } from './plan-clones.ts';
@@ -52,7 +53,8 @@ export class Clones {
       if (stored.domain) for (const port of hostPorts(stored.domain)) takenPorts.add(port);
     const ids = new Set(this.deps.registry.all().map((entry) => entry.id));
     const secret = await planClones(source, request, {
-      policy: libraryPolicy(this.deps.paths),
+      policy: guestPolicy(this.deps.paths, source.stored.folder),
+      library: this.deps.paths.data,
       takenNames: [...(await this.deps.names()), ...[...this.pendingNames.values()].flat()],
       takenPorts,
       folderExists: (id) => ids.has(id),
@@ -249,7 +251,7 @@ export class Clones {
 
   /** What the clones stand on. A guest's own disks become hidden bases first, and it goes on in overlays of them. */
   private async disksFor(batch: ClonePlanSecret): Promise<ReadonlyMap<string, DiskRef>> {
-    const policy = libraryPolicy(this.deps.paths);
+    const policy = guestPolicy(this.deps.paths, batch.source.folder);
     const disks = new Map<string, DiskRef>();
     for (const disk of batch.disks) {
       if ((await imageUse(disk)) === 'written')
@@ -305,11 +307,12 @@ function trim<T>(map: Map<string, T>, keep: number): void {
 /** Absolute paths of all images in the chains of these machines, or null when one cannot be read. */
 export async function imagesInUse(
   machines: readonly StoredGuest[],
-  policy: ReturnType<typeof libraryPolicy>,
+  paths: LibraryPaths,
 ): Promise<ReadonlySet<string> | null> {
   const used = new Set<string>();
   for (const stored of machines) {
     if (!stored.domain) return null;
+    const policy = guestPolicy(paths, stored.folder);
     for (const disk of stored.domain.disks()) {
       if (disk.file === null || (disk.format !== 'qcow2' && disk.format !== 'raw')) continue;
       try {

@@ -8,7 +8,7 @@ import { cleanStaleExports, convertImage, inspectChain } from '../disks/index.ts
 import { diskProps, domainProps, metaProps } from '../domain/index.ts';
 import { describeDisks } from '../guests/describe.ts';
 import type { Lifecycle, LifecycleDeps } from '../guests/lifecycle.ts';
-import { libraryPolicy, refresh } from '../guests/loading.ts';
+import { guestPolicy, libraryPolicy, refresh } from '../guests/loading.ts';
 import { assertNameFree, GuestStore, nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
 import { sweepBases } from './bases.ts';
 import { Clones, imagesInUse } from './clones.ts';
@@ -28,7 +28,6 @@ type TemplateCall = Extract<keyof Handlers, `templates.${string}` | `clones.${st
 /** Templates of the library, and the clones made from them and from guests. */
 export function createTemplates(deps: TemplatesDeps) {
   const { paths, registry, runner, log } = deps;
-  const policy = libraryPolicy(paths);
   const store = new GuestStore(paths.templates, paths.staging);
   let rows = new Map<string, Template>();
   const plans = new Map<string, SealPlanSecret>();
@@ -42,7 +41,7 @@ export function createTemplates(deps: TemplatesDeps) {
   async function clonesOn(folder: string): Promise<{ id: string; name: string }[]> {
     const found: { id: string; name: string }[] = [];
     for (const { id, stored } of registry.all()) {
-      const used = await imagesInUse([stored], policy);
+      const used = await imagesInUse([stored], paths);
       // A guest that cannot be read might stand on it: its own word decides.
       const said = stored.domain?.metadata.origin;
       const linked = used
@@ -55,7 +54,9 @@ export function createTemplates(deps: TemplatesDeps) {
 
   async function rowOf(stored: StoredGuest): Promise<Template> {
     const { domain } = stored;
-    const described = domain ? await describeDisks(domain, policy) : { disks: [], problem: null };
+    const described = domain
+      ? await describeDisks(domain, libraryPolicy(paths))
+      : { disks: [], problem: null };
     return {
       id: stored.id,
       name: nameOf(stored),
@@ -110,7 +111,7 @@ export function createTemplates(deps: TemplatesDeps) {
   async function sweep(): Promise<void> {
     await cleanStaleExports(path.join(paths.runtime, 'exports'));
     const machines = [...registry.all().map((entry) => entry.stored), ...(await store.list())];
-    const removed = await sweepBases(paths.bases, await imagesInUse(machines, policy));
+    const removed = await sweepBases(paths.bases, await imagesInUse(machines, paths));
     for (const file of removed) log.info(`removed the unused base ${file}`);
   }
 
@@ -209,6 +210,7 @@ export function createTemplates(deps: TemplatesDeps) {
         },
         async (op) => {
           let domain = domainOf(entry.stored);
+          const policy = guestPolicy(paths, entry.stored.folder);
           for (const disk of domain.disks()) {
             if (disk.file === null || disk.format !== 'qcow2') continue;
             const ref = { path: disk.file, format: 'qcow2' as const };

@@ -8,10 +8,12 @@ import {
   type DiskRef,
   type ExportDaemon,
   growDisk,
+  type ImagePolicy,
   inspectChain,
 } from '../disks/index.ts';
 import { domainProps } from '../domain/index.ts';
-import { libraryPolicy } from '../guests/loading.ts';
+import { addAgreed, readAgreed, withRealPaths } from '../guests/consent.ts';
+import { guestPolicy } from '../guests/loading.ts';
 import { domainFile, type GuestStore, type StoredGuest } from '../guests/store.ts';
 import { applyIdentity } from '../identity/apply.ts';
 import { writeRecord } from '../identity/record.ts';
@@ -44,7 +46,7 @@ export async function makeClone(
   signal: AbortSignal,
 ): Promise<StoredGuest> {
   const { store, paths } = deps;
-  const policy = libraryPolicy(paths);
+  const policy = guestPolicy(paths, batch.source.folder);
   const { request } = batch;
   const staged = await store.stage(clone.id);
   try {
@@ -96,6 +98,7 @@ export async function makeClone(
     await writeStaged(path.join(staged, domainFile), domain.text);
     if (batch.parts.includes('host-keys'))
       await writeStaged(path.join(staged, 'known_hosts'), pinnedKeys(clone));
+    if (request.linked) await passOnConsent(batch.source.folder, staged, refs, policy);
     await writeRecord(staged, {
       version: 1,
       writtenAt: deps.now(),
@@ -127,14 +130,27 @@ function seedValues({ parts, onDisk }: ClonePlanSecret, { values }: PlannedClone
   };
 }
 
-type Policy = ReturnType<typeof libraryPolicy>;
+/** What the source may stand on outside the library, its linked clone stands on too: the person agreed to it. */
+async function passOnConsent(
+  source: string,
+  staged: string,
+  refs: readonly DiskRef[],
+  policy: ImagePolicy,
+): Promise<void> {
+  const agreed = await readAgreed(source);
+  if (agreed.length === 0) return;
+  const below = (await Promise.all(refs.map((ref) => inspectChain(ref, policy)))).flat();
+  const files = new Set(await withRealPaths(below.map((image) => image.path)));
+  const needed = agreed.filter((file) => files.has(file));
+  if (needed.length > 0) await addAgreed(staged, needed);
+}
 
 async function linkDisk(
   source: DiskRef,
   staged: string,
   target: string,
   size: number | undefined,
-  policy: Policy,
+  policy: ImagePolicy,
 ) {
   const file = path.join(staged, `${target}.qcow2`);
   // Relative: staging, guests, templates and bases are neighbours, so the link holds after the rename, and when the
@@ -148,7 +164,7 @@ async function copyWhole(
   staged: string,
   target: string,
   size: number | undefined,
-  policy: Policy,
+  policy: ImagePolicy,
   signal: AbortSignal,
 ): Promise<DiskRef> {
   const chain = await inspectChain(source, policy);
@@ -166,7 +182,7 @@ async function freshNvram(
   template: string | null,
   nvram: string | null,
   staged: string,
-  policy: Policy,
+  policy: ImagePolicy,
 ): Promise<void> {
   if (nvram === null || template === null) return;
   await convertImage(

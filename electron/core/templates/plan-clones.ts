@@ -18,6 +18,7 @@ import { previewIdentity } from '../identity/apply.ts';
 import type { HostKeyKind } from '../identity/hostkeys.ts';
 import { type IdentityPlanRequest, plannedIdentity } from '../identity/plan.ts';
 import { type IdentityValues, makeValues } from '../identity/values.ts';
+import { isInside } from '../platform/fs.ts';
 import { domainOf, type SourceDisk, sourceDisks } from './sources.ts';
 
 /** What a person asked for, parsed by the contract. */
@@ -63,6 +64,8 @@ export interface ClonePlanSecret {
 
 export interface PlanSurroundings {
   readonly policy: ImagePolicy;
+  /** The library's folder. */
+  readonly library: string;
   /** Names of all guests and templates. */
   readonly takenNames: readonly string[];
   /** Host ports that definitions name. */
@@ -104,6 +107,13 @@ export async function planClones(
       });
     seen.add(nameKey(name));
   }
+  if (source.kind === 'guest' && request.linked)
+    for (const disk of disks)
+      if (!(await isInside(around.library, disk.path)))
+        throw new GuesthouseError('unsupported', `${source.name} cannot have linked clones.`, {
+          why: `Its disk ${disk.path} is used in place, and for a linked clone it would have to become a read-only base.`,
+          todo: 'Make full clones.',
+        });
   const chains = await Promise.all(disks.map((disk) => inspectChain(disk, around.policy)));
   const size = chains[0]?.[0]?.virtualSize ?? 0;
   if (request.diskSize !== null && request.diskSize * 2 ** 30 < size)

@@ -6,7 +6,7 @@ import { type IdentityPart, identityPartIds, identityParts } from '../../../shar
 import type { SealPlan } from '../../../shared/model/template.ts';
 import { convertImage, copyImage, type DiskRef, imageUse, inspectChain } from '../disks/index.ts';
 import { domainProps, el, metaProps } from '../domain/index.ts';
-import { libraryPolicy } from '../guests/loading.ts';
+import { guestPolicy } from '../guests/loading.ts';
 import { domainFile, folderName, type GuestStore, nameOf, type StoredGuest } from '../guests/store.ts';
 import { applyIdentity, previewIdentity } from '../identity/apply.ts';
 import type { OperationContext } from '../operations/runner.ts';
@@ -47,7 +47,7 @@ export async function planSeal(
   if (disks.length === 0)
     throw new GuesthouseError('unsupported', `${nameOf(source)} has no disk to make a template of.`);
   const parts = request.parts ?? identityPartIds.filter((part) => identityParts[part].seal);
-  const policy = libraryPolicy(paths);
+  const policy = guestPolicy(paths, source.folder);
   const preview = await previewIdentity({ disks, policy }, { mode: 'seal', parts, values: null });
   const warnings = [...preview.warnings];
   if (!parts.includes('machine-id'))
@@ -82,7 +82,7 @@ export async function makeTemplate(
   op: OperationContext,
 ): Promise<StoredGuest> {
   const { paths, templates } = deps;
-  const policy = libraryPolicy(paths);
+  const policy = guestPolicy(paths, secret.source.folder);
   const source = domainOf(secret.source);
   const staged = await templates.stage(secret.id);
   try {

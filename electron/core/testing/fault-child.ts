@@ -26,6 +26,8 @@ async function main([what, ref, ...names]: readonly string[]): Promise<void> {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(
+    `${error instanceof Error ? [error.message, (error as { why?: string }).why].join(' ') : String(error)}\n`,
+  );
   process.exit(1);
 });

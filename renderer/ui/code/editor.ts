@@ -60,6 +60,7 @@ export function openCode(
         keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, ...foldKeymap, ...lintKeymap]),
         EditorView.contentAttributes.of({
           'aria-label': options.label,
+          tabindex: '0',
           ...(options.readOnly && { 'aria-readonly': 'true' }),
         }),
         codeBase(options.language),
