@@ -6,7 +6,7 @@ import { makeDisk, makeTree } from '../identity/testing/small-guests.ts';
 import { openTestCore, type TestCore } from '../testing/core.ts';
 import { type TempHome, tempHome } from '../testing/temp-home.ts';
 
-// Guests on an image outside the library, which their maker chose: they are cloned, sealed and repaired as any other.
+// Guests on an image outside the library, which their maker chose: they are cloned, sealed and repaired like the others.
 let home: TempHome;
 let test: TestCore;
 let scratch = '';
