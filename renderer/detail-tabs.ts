@@ -1,6 +1,13 @@
 import { type DetailTab, guestTabs } from './features/guests/detail-tabs.tsx';
 import { later } from './ui/later.ts';
 
+const hardware: DetailTab = {
+  id: 'hardware',
+  title: 'Hardware',
+  component: later(async () => (await import('./features/hardware/HardwareTab.tsx')).HardwareTab),
+  shows: (guest) => guest.state !== 'broken',
+};
+
 const identity: DetailTab = {
   id: 'identity',
   title: 'Identity',
@@ -10,5 +17,5 @@ const identity: DetailTab = {
 
 /** The tabs of a guest's details, in order. Features know not each other: a later one adds its tab here. */
 export const detailTabs: readonly DetailTab[] = guestTabs.flatMap((tab) =>
-  tab.id === 'hardware' ? [tab, identity] : [tab],
+  tab.id === 'overview' ? [tab, hardware, identity] : [tab],
 );

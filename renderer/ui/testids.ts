@@ -77,6 +77,13 @@ export const testIds = {
   groupLimits: 'group-limits',
   groupHits: 'group-hits',
   newGroup: 'new-group',
+  hardwareTab: 'hardware-tab',
+  addDevice: 'add-device',
+  changeKind: 'change-kind',
+  kindDialog: 'kind-dialog',
+  compare: 'compare',
+  compareStart: 'compare-start',
+  compareChart: 'compare-chart',
 } as const;
 
 export const navTestId = (section: string) => `nav-${section}`;
@@ -94,3 +101,5 @@ export const actionTestId = (action: string) => `action-${action}`;
 export const bulkTestId = (action: string) => `bulk-${action}`;
 export const dockTabTestId = (title: string) => `dock-tab-${title}`;
 export const tabTestId = (tab: string) => `tab-${tab}`;
+/** `cpu`, `memory`, `disk:vda`, as differences of hardware are named. */
+export const hardwareRowTestId = (part: string) => `hardware-${part}`;

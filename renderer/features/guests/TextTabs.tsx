@@ -6,8 +6,8 @@ import { writeClipboard } from '../../bridge/clipboard.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { CodeEditor } from '../../ui/CodeEditor.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
+import { useAsked } from '../../ui/use-asked.ts';
 import css from './guests.module.css';
-import { useAsked } from './use-detail.ts';
 
 function Text({ text, label, end = false }: { text: string; label: string; end?: boolean }) {
   const box = useRef<HTMLPreElement>(null);

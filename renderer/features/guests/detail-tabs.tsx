@@ -1,6 +1,5 @@
 import type { ComponentType } from 'react';
 import type { Guest } from '../../../shared/model/guest.ts';
-import { HardwareTab } from './HardwareTab.tsx';
 import { OverviewTab } from './OverviewTab.tsx';
 import { LogTab, XmlTab } from './TextTabs.tsx';
 
@@ -12,12 +11,9 @@ export interface DetailTab {
   readonly shows?: (guest: Guest) => boolean;
 }
 
-const readable = (guest: Guest) => guest.state !== 'broken';
-
 /** The tabs this feature has; those of others join them in renderer/detail-tabs.ts. */
 export const guestTabs: readonly DetailTab[] = [
   { id: 'overview', title: 'Overview', component: OverviewTab },
-  { id: 'hardware', title: 'Hardware', component: HardwareTab, shows: readable },
   { id: 'xml', title: 'XML', component: XmlTab },
   { id: 'log', title: 'Log', component: LogTab },
 ];

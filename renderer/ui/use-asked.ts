@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useState } from 'react';
-import { toWire, type WireError } from '../../../shared/errors.ts';
+import { toWire, type WireError } from '../../shared/errors.ts';
 
 export type Loaded<T> =
   | { readonly status: 'loading'; readonly value: T | null }
