@@ -79,13 +79,18 @@ it('plugs a disk in that the system inside sees, limits it, grows it, and takes 
     code: 'invalid-input',
   });
 
-  // The limit is what QEMU counts by: asked back, by device and by throttle group alike.
-  expect(await change({ do: 'edit-disk', target: 'vdb', limits: { totalBytes: 5_000_000 } })).toMatchObject({
-    when: 'now',
-  });
+  // Unlimited it takes all of them; limited, in a few seconds, a few. Bytes are counted, whatever the time was.
+  const write = (how: string) =>
+    inside(`sudo ${how} dd if=/dev/zero of=/dev/vdb bs=64k count=1600 oflag=direct 2>&1 || true`);
+  const written = (text: string) => Number(/^(\d+) bytes/m.exec(text)![1]);
+  expect(written(await write(''))).toBe(1600 * 65536);
+  const limits = { totalBytes: 1_000_000 };
+  expect(await change({ do: 'edit-disk', target: 'vdb', limits })).toMatchObject({ when: 'now' });
   expect((await view()).running!.disks.find((disk) => disk.target === 'vdb')!.limits.totalBytes).toBe(
-    5_000_000,
+    1_000_000,
   );
+  expect(written(await write('timeout -s INT 4'))).toBeLessThan(800 * 65536);
+  await change({ do: 'edit-disk', target: 'vdb', limits: { totalBytes: null } });
 
   const removed = await change({ do: 'remove-disk', target: 'vdb' });
   expect(removed.when).toBe('now');

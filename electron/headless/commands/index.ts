@@ -3,6 +3,7 @@ import type { Runner } from '../run.ts';
 import { registerConsole } from './console.ts';
 import { registerCreate } from './create.ts';
 import { registerDelete } from './delete.ts';
+import { registerHardware } from './hardware.ts';
 import { registerHost } from './host.ts';
 import { registerIdentity } from './identity.ts';
 import { registerKeys } from './keys.ts';
@@ -36,5 +37,6 @@ export const commands: readonly Register[] = [
   registerTemplates,
   registerIdentity,
   registerXml,
+  registerHardware,
   registerScreenshot,
 ];

@@ -15,13 +15,15 @@ import { useBench } from './rows.tsx';
 /** What each kind of hardware is worth to this guest on this computer, by booting copies of it. */
 export function CompareSection() {
   const { guest } = useBench();
+  // Text, since a new array at each look would draw without end.
   const runs = useOperations((state) =>
-    state.all.filter((op) => op.kind === 'hardware.compare' && op.subject === guest.id),
+    state.all
+      .filter((op) => op.kind === 'hardware.compare' && op.subject === guest.id)
+      .map((op) => (op.endedAt === null ? 'under way' : `ended ${op.id}`))
+      .join(),
   );
-  const underWay = runs.some((op) => op.endedAt === null);
-  const [asked] = useAsked(`${guest.id} ${runs.map((op) => op.status).join()}`, () =>
-    call('hardware.comparison', { id: guest.id }),
-  );
+  const underWay = runs.includes('under way');
+  const [asked] = useAsked(`${guest.id} ${runs}`, () => call('hardware.comparison', { id: guest.id }));
   const [starting, setStarting] = useState(false);
   const off = ['off', 'crashed', 'saved'].includes(guest.state);
   const start = async () => {
