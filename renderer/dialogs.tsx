@@ -23,6 +23,7 @@ import {
   ResetDialog,
   ShutdownTimeoutDialog,
 } from './features/guests/GuestDialogs.tsx';
+import { XmlDialog } from './features/guests/XmlDialog.tsx';
 import { IdentityRestoreDialog, RepairDialog } from './features/identity/RepairDialog.tsx';
 import { CopyKeyDialog } from './features/keys/CopyKeyDialog.tsx';
 import {
@@ -65,6 +66,8 @@ export function OpenDialog() {
       return <CreateDialog />;
     case 'rename':
       return <RenameDialog id={dialog.id} />;
+    case 'xml':
+      return <XmlDialog key={dialog.id} id={dialog.id} />;
     case 'labels':
       return <LabelsDialog id={dialog.id} />;
     case 'delete':

@@ -8,6 +8,8 @@ export type DialogState =
   | { readonly kind: 'settings' }
   | { readonly kind: 'new-guest' }
   | { readonly kind: 'rename'; readonly id: string }
+  /** Edit a guest's domain XML. */
+  | { readonly kind: 'xml'; readonly id: string }
   | { readonly kind: 'delete'; readonly ids: readonly string[] }
   | { readonly kind: 'force-off'; readonly ids: readonly string[] }
   | { readonly kind: 'reset'; readonly ids: readonly string[] }

@@ -32,6 +32,7 @@ export function CodeEditor({
   problems = none,
   readOnly = false,
   rows,
+  flush = false,
   testId,
   ref,
 }: {
@@ -43,6 +44,8 @@ export function CodeEditor({
   problems?: readonly CodeProblem[];
   readOnly?: boolean;
   rows?: number;
+  /** Without a frame: it fills a pane to its edges. */
+  flush?: boolean;
   testId?: string;
   ref?: Ref<CodeEditorHandle>;
 }) {
@@ -78,7 +81,7 @@ export function CodeEditor({
   return (
     <div
       ref={box}
-      className={cx(css.box, readOnly && css.readOnly)}
+      className={cx(css.box, readOnly && css.readOnly, flush && css.flush)}
       style={rows ? { height: rows * 18 + 10 } : undefined}
       data-testid={testId}
       data-ready={view ? '' : undefined}

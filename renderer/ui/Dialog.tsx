@@ -1,6 +1,7 @@
 import type { FormEvent, ReactNode } from 'react';
 import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
 import { Button } from './Button.tsx';
+import { cx } from './cx.ts';
 import css from './overlays.module.css';
 import { testIds } from './testids.ts';
 
@@ -12,33 +13,45 @@ interface Props {
   foot?: ReactNode;
   /** Pixels. */
   width?: number;
+  /** As high as the window lets it be; its content fills it. */
+  tall?: boolean;
   alert?: boolean;
   testId?: string;
   onSubmit?: () => void;
 }
 
 /** A modal dialog: focus is held, Escape and a click beside it close it. */
-export function Dialog({ title, onClose, children, foot, width = 460, alert, testId, onSubmit }: Props) {
+export function Dialog({
+  title,
+  onClose,
+  children,
+  foot,
+  width = 460,
+  tall,
+  alert,
+  testId,
+  onSubmit,
+}: Props) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     onSubmit?.();
   };
   const inner = (
     <>
-      <div className={css.body}>{children}</div>
+      <div className={cx(css.body, tall && css.tallBody)}>{children}</div>
       {foot && <div className={css.foot}>{foot}</div>}
     </>
   );
   return (
     <ModalOverlay
-      className={css.veil}
+      className={cx(css.veil, tall && css.tallVeil)}
       isOpen
       isDismissable={!alert}
       onOpenChange={(open) => {
         if (!open) onClose();
       }}
     >
-      <Modal className={css.modal} style={{ maxWidth: width }}>
+      <Modal className={cx(css.modal, tall && css.tall)} style={{ maxWidth: width }}>
         <AriaDialog
           className={css.dialog}
           role={alert ? 'alertdialog' : 'dialog'}

@@ -13,6 +13,7 @@ export function TextDiff({
   language,
   label,
   rows,
+  flush = false,
   testId,
 }: {
   before: string;
@@ -21,6 +22,8 @@ export function TextDiff({
   /** Its accessible name. */
   label: string;
   rows?: number;
+  /** Without a frame: it fills a pane to its edges. */
+  flush?: boolean;
   testId?: string;
 }) {
   const box = useRef<HTMLDivElement>(null);
@@ -46,7 +49,7 @@ export function TextDiff({
   return (
     <div
       ref={box}
-      className={cx(css.box, css.readOnly, rows !== undefined && css.low)}
+      className={cx(css.box, css.readOnly, flush && css.flush, rows !== undefined && css.low)}
       style={rows ? { maxHeight: rows * 18 + 10 } : undefined}
       data-testid={testId}
     />

@@ -74,8 +74,10 @@ export class GuestXml {
       },
       async (op) => {
         operation = op.id;
+        const before = this.deps.registry.get(id).stored.domain;
         await this.replace(id, domain, expected);
-        op.undo(() => this.replace(id, Domain.parse(expected), text));
+        // A text that was broken is no state to go back to.
+        if (before) op.undo(() => this.replace(id, Domain.parse(expected), text));
       },
     );
     return { ...check, operation };

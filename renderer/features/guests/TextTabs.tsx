@@ -1,10 +1,9 @@
 import { RefreshCw } from 'lucide-react';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef } from 'react';
 import type { Guest } from '../../../shared/model/guest.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
-import { CodeEditor } from '../../ui/CodeEditor.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { useAsked } from '../../ui/use-asked.ts';
 import css from './guests.module.css';
@@ -20,38 +19,6 @@ function Text({ text, label, end = false }: { text: string; label: string; end?:
     <pre ref={box} className={`${css.text} selectable`} tabIndex={0} role="document" aria-label={label}>
       {text}
     </pre>
-  );
-}
-
-/** The domain XML as it is on disk, to read and copy. */
-export function XmlTab({ guest }: { guest: Guest }) {
-  const [detail] = useAsked(`${guest.id} ${guest.state} ${guest.pendingRestart} ${guest.name}`, () =>
-    call('guests.detail', { id: guest.id }),
-  );
-  const [running, setRunning] = useState(false);
-  const value = detail.value;
-  const text = (running ? value?.runningXml : null) ?? value?.xml;
-  return (
-    <div className={css.textPanel}>
-      <div className={css.textHead}>
-        <span>{running ? 'What the running QEMU was started with' : 'domain.xml, as it is on disk'}</span>
-        {value?.runningXml && (
-          <Button size="small" onPress={() => setRunning(!running)}>
-            {running ? 'Show the file' : 'Show what runs'}
-          </Button>
-        )}
-        {text && (
-          <Button size="small" onPress={() => void writeClipboard(text)}>
-            Copy
-          </Button>
-        )}
-      </div>
-      {detail.status === 'failed' ? (
-        <ErrorNote error={detail.error} write={writeClipboard} />
-      ) : (
-        <CodeEditor value={text ?? ''} language="xml" label="Domain XML" readOnly />
-      )}
-    </div>
   );
 }
 

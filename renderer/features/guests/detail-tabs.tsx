@@ -1,7 +1,8 @@
 import type { ComponentType } from 'react';
 import type { Guest } from '../../../shared/model/guest.ts';
 import { OverviewTab } from './OverviewTab.tsx';
-import { LogTab, XmlTab } from './TextTabs.tsx';
+import { LogTab } from './TextTabs.tsx';
+import { XmlTab } from './XmlTab.tsx';
 
 export interface DetailTab {
   readonly id: string;

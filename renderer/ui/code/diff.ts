@@ -23,7 +23,7 @@ export function openDiff(
         EditorState.readOnly.of(true),
         lineNumbers(),
         highlightSpecialChars(),
-        EditorView.contentAttributes.of({ 'aria-label': label, 'aria-readonly': 'true' }),
+        EditorView.contentAttributes.of({ 'aria-label': label, 'aria-readonly': 'true', tabindex: '0' }),
         EditorView.lineWrapping,
         codeBase(language),
         unifiedMergeView({

@@ -22,6 +22,18 @@ import type { CodeLanguage, CodeProblem } from '../CodeEditor.tsx';
 import { codeBase } from './setup.ts';
 import { lineEndOf, replacement } from './text.ts';
 
+/** The search panel's words, as the rest of the window writes them. */
+const phrases = {
+  next: 'Next',
+  previous: 'Previous',
+  all: 'Select all',
+  'match case': 'Match case',
+  regexp: 'Pattern',
+  'by word': 'Whole words',
+  replace: 'Replace',
+  'replace all': 'Replace all',
+};
+
 export interface CodeView {
   setValue(text: string): void;
   setProblems(problems: readonly CodeProblem[]): void;
@@ -54,7 +66,8 @@ export function openCode(
         drawSelection(),
         indentOnInput(),
         indentUnit.of('  '),
-        bracketMatching(),
+        options.readOnly ? [] : bracketMatching(),
+        EditorState.phrases.of(phrases),
         highlightSelectionMatches(),
         search({ top: true }),
         keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, ...foldKeymap, ...lintKeymap]),

@@ -1,3 +1,4 @@
+import type RFB from '@novnc/novnc';
 import {
   Camera,
   ChevronDown,
@@ -36,6 +37,9 @@ async function photograph(guest: Guest): Promise<void> {
   const saved = await savePicture(`${name} ${at}.png`, png);
   if (saved) tell(`Saved as ${saved.path}`);
 }
+
+/** Focuses the picture once the menu that closes has given the focus back to its button. */
+const backTo = (rfb: RFB) => void setTimeout(() => rfb.focus(), 120);
 
 /** What can be done with a screen, and whose the keys are. */
 export function ScreenTools({
@@ -97,7 +101,7 @@ export function ScreenTools({
           run: () => {
             if (!rfb) return;
             press(rfb, keys);
-            rfb.focus();
+            backTo(rfb);
           },
         }))}
       />
@@ -149,7 +153,10 @@ export function ScreenTools({
         entries={sizes.map(({ id, label }) => ({
           id,
           label: id === size ? `${label} ✓` : label,
-          run: () => onSize(id),
+          run: () => {
+            onSize(id);
+            if (rfb) backTo(rfb);
+          },
         }))}
       />
       <IconButton

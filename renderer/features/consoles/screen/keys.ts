@@ -61,6 +61,15 @@ byCharacter.set(' ', [{ keysym: 0x20, code: 'Space' }]);
 byCharacter.set('\n', [enter]);
 byCharacter.set('\t', [tab]);
 
+/** A key held while the focus goes elsewhere is released there, and the guest would hold it for ever. */
+export function letGo(keyboard: Keyboard): void {
+  for (const { keysym, code } of [ctrl, alt, shift, superKey]) {
+    keyboard.sendKey(keysym, code, false);
+    // The right one of a pair follows its left one in X's table.
+    keyboard.sendKey(keysym + 1, code.replace('Left', 'Right'), false);
+  }
+}
+
 /** How a text is typed on a US keyboard, and the characters that are not on it. Line ends become Enter. */
 export function keysFor(text: string): {
   readonly strokes: readonly (readonly Key[])[];

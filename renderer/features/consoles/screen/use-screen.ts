@@ -7,6 +7,7 @@ import { openPort } from '../../../bridge/port.ts';
 import { useConnection } from '../../../stores/connection.ts';
 import { tellError } from '../../../stores/toasts.ts';
 import { channelOf } from './channel.ts';
+import { letGo } from './keys.ts';
 
 /** How large the picture is: fitted into the view, pixel for pixel, or the guest told to take the view's size. */
 export type ScreenSize = 'fit' | 'actual' | 'follow';
@@ -96,7 +97,10 @@ export function useScreen(guest: Guest, shown: boolean, size: ScreenSize, onRele
     });
     const off = followKeys(
       target,
-      (typing) => patch({ typing }),
+      (typing) => {
+        if (!typing && rfb) letGo(rfb);
+        patch({ typing });
+      },
       () => release.current(),
     );
     return () => {
@@ -145,12 +149,12 @@ function followKeys(
     void shell('shell.keepKeys', { on }).catch(tellError);
   };
   const down = ({ ctrlKey, altKey, key }: KeyboardEvent) => {
-    armed = ctrlKey && altKey && (key === 'Control' || key === 'Alt');
+    armed = (key === 'Control' && altKey) || (key === 'Alt' && ctrlKey);
   };
-  const up = ({ key }: KeyboardEvent) => {
-    if (!armed || (key !== 'Control' && key !== 'Alt')) return;
+  const up = ({ ctrlKey, altKey }: KeyboardEvent) => {
+    // Once both are up, and noVNC has seen it: the guest must not believe that one is still held.
+    if (!armed || ctrlKey || altKey) return;
     armed = false;
-    // After noVNC saw the release: the guest must not believe that the key is still down.
     setTimeout(onRelease);
   };
   const focus = () => give(true);
