@@ -69,7 +69,15 @@ async function viteOptions(outDir) {
       assetsInlineLimit: (file) => (/\.(svg|png)$/.test(file) ? undefined : false),
       chunkSizeWarningLimit: 2000,
       reportCompressedSize: false,
-      rollupOptions: { input: pages.map((page) => join(root, 'renderer', page)) },
+      rollupOptions: {
+        input: pages.map((page) => join(root, 'renderer', page)),
+        // zod is told not to make code before anything uses it: in one chunk, whatever else is parted or joined.
+        output: {
+          codeSplitting: {
+            groups: [{ name: 'schemas', test: /node_modules\/zod\/|renderer\/no-code-generation\.ts$/ }],
+          },
+        },
+      },
     },
   };
 }

@@ -5,13 +5,18 @@ import { type NewGuestSpec, newDomain } from './new.ts';
 /** Folder of this layer's golden files, from the checkout's root, where the tests run. */
 export const goldenDir = path.resolve('electron/core/domain/golden');
 
-/** The domains every test of this layer runs over: name and text. */
-export function corpus(): { name: string; text: string }[] {
-  const files = readdirSync(goldenDir)
+/** Small domains after libvirt's documentation, a chapter or an element each: all it says of QEMU, and some others. */
+export const elementDocuments = (): { name: string; text: string }[] =>
+  xmlIn(path.join(goldenDir, 'elements'));
+
+function xmlIn(dir: string): { name: string; text: string }[] {
+  return readdirSync(dir)
     .filter((name) => name.endsWith('.xml'))
-    .map((name) => ({ name: name.slice(0, -4), text: readFileSync(path.join(goldenDir, name), 'utf8') }));
-  return files;
+    .map((name) => ({ name: name.slice(0, -4), text: readFileSync(path.join(dir, name), 'utf8') }));
 }
+
+/** The domains every test of this layer runs over: name and text. */
+export const corpus = (): { name: string; text: string }[] => xmlIn(goldenDir);
 
 const uuid = (n: number) => `6a0e1f00-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const mac = (n: number) => `52:54:00:00:01:${n.toString(16).padStart(2, '0')}`;

@@ -1,6 +1,13 @@
-import { declare, int, oneOf, onOff, string, uuid, word, yesNo } from './types.ts';
+import { declare, int, oneOf, onOff, string, uuid, type ValueType, word, yesNo } from './types.ts';
 
 const d = declare(null);
+
+/** libvirt 8.5 and newer may name it in a `<source>` below instead: then there is white space here, and no path. */
+const nvramFile: ValueType<string> = {
+  ...string,
+  name: 'nvram file',
+  read: (raw) => (raw.trim() === '' ? null : raw),
+};
 
 /** `/domain` itself and what stands once in it (libvirt, formatdomain.html). */
 export const domainProps = {
@@ -29,7 +36,7 @@ export const domainProps = {
   loaderSecure: d.value('loaderSecure', 'os/loader@secure', yesNo),
   loaderType: d.value('loaderType', 'os/loader@type', oneOf('rom', 'pflash')),
   loaderFormat: d.value('loaderFormat', 'os/loader@format', oneOf('raw', 'qcow2')),
-  nvram: d.value('nvram', 'os/nvram', string),
+  nvram: d.value('nvram', 'os/nvram', nvramFile),
   nvramTemplate: d.value('nvramTemplate', 'os/nvram@template', string),
   nvramTemplateFormat: d.value('nvramTemplateFormat', 'os/nvram@templateFormat', oneOf('raw', 'qcow2')),
   nvramFormat: d.value('nvramFormat', 'os/nvram@format', oneOf('raw', 'qcow2')),

@@ -58,7 +58,8 @@ export async function startLibvirtd(): Promise<Libvirtd> {
   return {
     define(xml) {
       const file = path.join(root, 'domain.xml');
-      writeFileSync(file, xml, { mode: 0o644 });
+      writeFileSync(file, xml);
+      if (asRoot) chownSync(file, nobody, nobody);
       return must('define', '--validate', file);
     },
     dump: (name) => must('dumpxml', name),

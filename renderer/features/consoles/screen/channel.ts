@@ -1,5 +1,5 @@
 import type { Channel } from '@novnc/novnc';
-import { toWire, type WireError } from '../../../../shared/errors.ts';
+import { fromWire, GuesthouseError, type WireError } from '../../../../shared/errors.ts';
 
 /** What it needs of a MessagePort. */
 export interface Wire {
@@ -8,11 +8,31 @@ export interface Wire {
   close(): void;
 }
 
+/** Bytes are the screen's; all else is said by the core: see joinScreen. A port tells no end in Chromium 114. */
+type FromCore = Uint8Array | { readonly t: 'closed' } | { readonly t: 'error'; readonly error: WireError };
+
 /**
- * A screen's port as noVNC knows channels. Bytes come as Uint8Array; `{ t: 'closed' }` says that the far end hung up
- * (a port itself does not tell in Chromium 114), `{ t: 'error', error }` that there was nothing to join.
+ * Waits for the first bytes of a screen, which RFB has the far end send. Nothing may be awaited between this and
+ * {@link channelOf}, which takes the port over.
+ * @throws {GuesthouseError} why there is no screen; `unreachable` when it hung up at once
  */
-export function channelOf(port: Wire, onError: (error: WireError) => void): Channel {
+export function firstBytes(port: Wire): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    port.onmessage = ({ data }: MessageEvent<FromCore>) => {
+      port.onmessage = null;
+      if (data instanceof Uint8Array) return resolve(data);
+      port.close();
+      reject(
+        data.t === 'error'
+          ? fromWire(data.error)
+          : new GuesthouseError('unreachable', 'The screen of the guest did not answer.'),
+      );
+    };
+  });
+}
+
+/** A screen's port as noVNC knows channels. */
+export function channelOf(port: Wire): Channel {
   const channel: Channel = {
     binaryType: 'arraybuffer',
     protocol: '',
@@ -25,28 +45,17 @@ export function channelOf(port: Wire, onError: (error: WireError) => void): Chan
     send: (data) => {
       if (channel.readyState === 'open') port.postMessage(data.slice());
     },
-    close: () => end(true),
+    close: () => {
+      if (channel.readyState === 'closed') return;
+      channel.readyState = 'closed';
+      port.close();
+      // Later, as a socket does: noVNC is still at work on the close that it asked for.
+      queueMicrotask(() => channel.onclose?.({ code: 1000, reason: '', wasClean: true }));
+    },
   };
-  const end = (wasClean: boolean) => {
-    if (channel.readyState === 'closed') return;
-    channel.readyState = 'closed';
-    port.close();
-    // Later, as a socket does: noVNC is still at work on the close that it asked for.
-    queueMicrotask(() => channel.onclose?.({ code: wasClean ? 1000 : 1006, reason: '', wasClean }));
-  };
-  port.onmessage = ({ data }: MessageEvent<unknown>) => {
-    if (data instanceof Uint8Array) return channel.onmessage?.({ data });
-    const told = data as { t?: unknown; error?: unknown } | null;
-    if (told?.t === 'error') onError(wireError(told.error));
-    if (told?.t === 'error' || told?.t === 'closed') end(told.t === 'closed');
+  port.onmessage = ({ data }: MessageEvent<FromCore>) => {
+    if (data instanceof Uint8Array) channel.onmessage?.({ data });
+    else channel.close();
   };
   return channel;
-}
-
-/** What came over the port as an error, as the bridge's own calls tell it. */
-function wireError(value: unknown): WireError {
-  const { code, message } = (value ?? {}) as Partial<WireError>;
-  return typeof code === 'string' && typeof message === 'string'
-    ? (value as WireError)
-    : toWire(new Error('The screen did not answer.'));
 }

@@ -6,7 +6,7 @@ import { shell } from '../../../bridge/call.ts';
 import { openPort } from '../../../bridge/port.ts';
 import { useConnection } from '../../../stores/connection.ts';
 import { tellError } from '../../../stores/toasts.ts';
-import { channelOf } from './channel.ts';
+import { channelOf, firstBytes } from './channel.ts';
 import { letGo } from './keys.ts';
 
 /** How large the picture is: fitted into the view, pixel for pixel, or the guest told to take the view's size. */
@@ -54,7 +54,6 @@ export function useScreen(guest: Guest, shown: boolean, size: ScreenSize, onRele
     const stop = new AbortController();
     let rfb: RFB | null = null;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    let refused: WireError | null = null;
     const again = () => {
       timer = setTimeout(() => setAttempt((count) => count + 1), retryAfter);
     };
@@ -68,13 +67,11 @@ export function useScreen(guest: Guest, shown: boolean, size: ScreenSize, onRele
         openPort('screen', id, stop.signal),
       ]);
       if (stop.signal.aborted) return port.close();
-      const made = new Client(
-        target,
-        channelOf(port, (error) => {
-          refused = error;
-        }),
-        { shared: true },
-      );
+      const first = await firstBytes(port);
+      if (stop.signal.aborted) return port.close();
+      const channel = channelOf(port);
+      const made = new Client(target, channel, { shared: true });
+      channel.onmessage?.({ data: first });
       rfb = made;
       made.background = 'transparent';
       made.addEventListener('connect', () => {
@@ -86,14 +83,21 @@ export function useScreen(guest: Guest, shown: boolean, size: ScreenSize, onRele
       made.addEventListener('disconnect', () => {
         rfb = null;
         if (stop.signal.aborted) return;
-        const none = refused?.code === 'unsupported';
-        patch({ ...closed, status: none ? 'none' : 'joining', error: refused });
-        if (!none) again();
+        patch({ ...closed, status: 'joining' });
+        again();
       });
     };
-    join().catch((error: unknown) => {
-      if (isCancelled(error) || stop.signal.aborted) return;
-      patch({ ...closed, status: 'failed', error: toWire(error) });
+    join().catch((cause: unknown) => {
+      if (isCancelled(cause) || stop.signal.aborted) return;
+      const error = toWire(cause);
+      // Its QEMU is starting or ending: the next try finds what it has become.
+      const passing = error.code === 'unreachable' || error.code === 'wrong-state';
+      patch({
+        ...closed,
+        status: error.code === 'unsupported' ? 'none' : passing ? 'joining' : 'failed',
+        error,
+      });
+      if (passing) again();
     });
     const off = followKeys(
       target,
