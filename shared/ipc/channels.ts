@@ -51,7 +51,7 @@ export const templateCalls = [
   'templates.planSeal',
   'templates.seal',
   'templates.rename',
-  'templates.setLabels',
+  'templates.edit',
   'templates.deletePlan',
   'templates.delete',
   'clones.makeFull',

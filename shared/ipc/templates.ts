@@ -59,10 +59,21 @@ export const templateContract = {
   'templates.planSeal': call(sealSpec).returns<SealPlan>(),
   'templates.seal': call(planned).returns<Started & { id: string }>(),
   'templates.rename': call(one.extend({ name: guestName })).returns<void>(),
-  'templates.setLabels': call(
+  /** Changes what is given: labels, and what clones get unless something else is chosen for them. */
+  'templates.edit': call(
     one.extend({
       tags: z.array(z.string().min(1).max(40)).max(20).optional(),
       description: z.string().max(4000).optional(),
+      vcpus: z.number().int().min(1).max(256).optional(),
+      /** MiB */
+      memory: z
+        .number()
+        .int()
+        .min(64)
+        .max(4 << 20)
+        .optional(),
+      /** Null: not said. */
+      loginUser: userName.nullable().optional(),
     }),
   ).returns<void>(),
   'templates.deletePlan': call(one).returns<

@@ -50,11 +50,7 @@ export function cloneDomain(source: Domain, spec: CloneDomainSpec): Domain {
   // The SMBIOS system UUID must be the domain's (formatdomain, "SMBIOS System Information").
   if (domain.has(domainProps.sysinfoUuid)) domain = domain.set(domainProps.sysinfoUuid, spec.uuid);
   if (domain.has(domainProps.sysinfoSerial)) domain = domain.set(domainProps.sysinfoSerial, spec.uuid);
-  if (spec.vcpus !== null) domain = withVcpus(domain, spec.vcpus);
-  if (spec.memory !== null)
-    domain = domain
-      .set(domainProps.memory, spec.memory * 2 ** 20)
-      .set(domainProps.currentMemory, domain.has(domainProps.currentMemory) ? spec.memory * 2 ** 20 : null);
+  domain = withHardware(domain, spec.vcpus, spec.memory);
 
   const moved = (file: string | null): string | null =>
     file?.startsWith(`${spec.sourceFolder}/`) ? spec.folder + file.slice(spec.sourceFolder.length) : file;
@@ -102,6 +98,16 @@ export function cloneDomain(source: Domain, spec: CloneDomainSpec): Domain {
   while (domain.count('tag') > 0) domain = domain.remove('tag', 0);
   for (const tag of spec.tags) domain = domain.add('tag', el('gh:tag', {}, tag));
   return Domain.parse(domain.text);
+}
+
+/** The domain with other processors and memory (MiB); null keeps what it has. */
+export function withHardware(domain: Domain, vcpus: number | null, memory: number | null): Domain {
+  const counted = vcpus === null ? domain : withVcpus(domain, vcpus);
+  if (memory === null) return counted;
+  const bytes = memory * 2 ** 20;
+  return counted
+    .set(domainProps.memory, bytes)
+    .set(domainProps.currentMemory, counted.has(domainProps.currentMemory) ? bytes : null);
 }
 
 /** A topology that no longer multiplies to the count would be refused: it goes. */

@@ -12,7 +12,7 @@ import { guestPolicy, libraryPolicy, refresh } from '../guests/loading.ts';
 import { assertNameFree, GuestStore, nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
 import { sweepBases } from './bases.ts';
 import { Clones, imagesInUse } from './clones.ts';
-import { makeTemplate, planSeal, relabel, type SealPlanSecret } from './seal.ts';
+import { edited, makeTemplate, planSeal, type SealPlanSecret } from './seal.ts';
 import { readSealed } from './sealed.ts';
 import { domainOf } from './sources.ts';
 
@@ -171,12 +171,12 @@ export function createTemplates(deps: TemplatesDeps) {
         name,
         (await names()).filter((other) => nameKey(other) !== own),
       );
-      await store.write(stored.id, relabel(stored, { name }));
+      await store.write(stored.id, edited(stored, { name }));
       await reload();
     },
-    'templates.setLabels': async ({ id, ...labels }) => {
+    'templates.edit': async ({ id, ...changes }) => {
       const stored = await find(id);
-      await store.write(stored.id, relabel(stored, labels));
+      await store.write(stored.id, edited(stored, changes));
       await reload();
     },
     'templates.deletePlan': ({ id }) => deletePlan(id),

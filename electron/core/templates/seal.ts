@@ -13,7 +13,7 @@ import type { OperationContext } from '../operations/runner.ts';
 import { faultPoint } from '../platform/fault.ts';
 import { writeAtomic } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
-import { cloneDomain } from './clone-domain.ts';
+import { cloneDomain, withHardware } from './clone-domain.ts';
 import { writeSealed } from './sealed.ts';
 import { domainOf, type SourceDisk, sourceDisks } from './sources.ts';
 
@@ -158,18 +158,28 @@ export async function makeTemplate(
   }
 }
 
-/** New labels of a template. */
-export function relabel(
+/** A template's definition with other labels, or other hardware and log-in for the clones to come. */
+export function edited(
   stored: StoredGuest,
-  labels: { name?: string; tags?: readonly string[]; description?: string },
+  changes: {
+    readonly name?: string;
+    readonly tags?: readonly string[];
+    readonly description?: string;
+    readonly vcpus?: number;
+    /** MiB */
+    readonly memory?: number;
+    readonly loginUser?: string | null;
+  },
 ) {
-  let domain = domainOf(stored);
-  if (labels.name !== undefined) domain = domain.set(domainProps.name, labels.name);
-  if (labels.description !== undefined)
-    domain = domain.set(domainProps.description, labels.description === '' ? null : labels.description);
-  if (labels.tags !== undefined) {
+  const { name, tags, description, vcpus, memory, loginUser } = changes;
+  let domain = withHardware(domainOf(stored), vcpus ?? null, memory ?? null);
+  if (name !== undefined) domain = domain.set(domainProps.name, name);
+  if (loginUser !== undefined) domain = domain.set(metaProps.sshUser, loginUser);
+  if (description !== undefined)
+    domain = domain.set(domainProps.description, description === '' ? null : description);
+  if (tags !== undefined) {
     while (domain.count('tag') > 0) domain = domain.remove('tag', 0);
-    for (const tag of new Set(labels.tags)) domain = domain.add('tag', el('gh:tag', {}, tag));
+    for (const tag of new Set(tags)) domain = domain.add('tag', el('gh:tag', {}, tag));
   }
   return domain;
 }

@@ -76,7 +76,7 @@ export function TemplateDetails({
             },
             {
               id: 'labels',
-              label: 'Tags and description…',
+              label: 'Edit…',
               icon: <Tags size={16} aria-hidden="true" />,
               run: () => open({ kind: 'template-labels', id }),
             },
@@ -128,7 +128,7 @@ export function TemplateDetails({
               <Button
                 size="small"
                 look="quiet"
-                aria-label="Edit tags and description"
+                aria-label="Edit the template"
                 onPress={() => open({ kind: 'template-labels', id })}
               >
                 <Pencil size={14} aria-hidden="true" />

@@ -10,8 +10,9 @@ import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Confirm, Dialog } from '../../ui/Dialog.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
-import { TextField } from '../../ui/Field.tsx';
+import { NumberField, TextField } from '../../ui/Field.tsx';
 import { bytes, counted } from '../../ui/format.ts';
+import panes from '../../ui/panes.module.css';
 import { testIds } from '../../ui/testids.ts';
 import { LinkedClones } from './LinkedClones.tsx';
 
@@ -80,6 +81,7 @@ export function TemplateRenameDialog({ id }: { id: string }) {
   );
 }
 
+/** Its labels, and what its clones get unless something else is chosen for them. */
 export function TemplateLabelsDialog({ id }: { id: string }) {
   const template = useTemplates.getState().byId[id];
   const [tags, setTags] = useState(template?.tags.join(', ') ?? '');
@@ -90,23 +92,36 @@ export function TemplateLabelsDialog({ id }: { id: string }) {
     : list.length > 20
       ? 'A template can have at most 20 tags.'
       : null;
-  const { error, busy, run } = useAct(() => call('templates.setLabels', { id, tags: list, description }));
+  const [vcpus, setVcpus] = useState(template?.vcpus ?? 1);
+  const [memory, setMemory] = useState(template?.memory ?? 1024);
+  const [user, setUser] = useState(template?.loginUser ?? '');
+  const userProblem =
+    user.trim() === '' || /^[a-z_][a-z0-9_-]{0,31}$/.test(user.trim())
+      ? null
+      : 'A Linux user name: small letters, digits, - and _.';
+  const bad = problem !== null || userProblem !== null || !(vcpus >= 1) || !(memory >= 64);
+  const { error, busy, run } = useAct(() =>
+    call('templates.edit', {
+      id,
+      tags: list,
+      description,
+      loginUser: user.trim() || null,
+      // A broken template says 0: then what it has is left alone.
+      ...(vcpus === template?.vcpus ? {} : { vcpus }),
+      ...(memory === template?.memory ? {} : { memory }),
+    }),
+  );
   return (
     <Dialog
-      title={`Tags and description of ${template?.name ?? id}`}
+      title={`Edit ${template?.name ?? id}`}
       onClose={close}
       onSubmit={() => {
-        if (!problem) run();
+        if (!bad) run();
       }}
       foot={
         <>
           <Button onPress={close}>Cancel</Button>
-          <Button
-            look="primary"
-            type="submit"
-            isDisabled={problem !== null || busy}
-            data-testid={testIds.dialogConfirm}
-          >
+          <Button look="primary" type="submit" isDisabled={bad || busy} data-testid={testIds.dialogConfirm}>
             Save
           </Button>
         </>
@@ -121,6 +136,21 @@ export function TemplateLabelsDialog({ id }: { id: string }) {
         autoFocus
       />
       <TextField label="Tags" value={tags} onChange={setTags} problem={problem} hint="Apart by commas." />
+      <div className={panes.three}>
+        <NumberField label="CPUs" value={vcpus} onChange={setVcpus} min={1} max={256} />
+        <NumberField label="Memory, MB" value={memory} onChange={setMemory} min={64} max={4 << 20} />
+        <TextField
+          label="Log in as"
+          value={user}
+          onChange={setUser}
+          problem={userProblem}
+          placeholder="debian"
+        />
+      </div>
+      <p className="muted">
+        Clones made from now on begin with these; each can be given others. Clones that exist stay as they
+        are.
+      </p>
       {error && <ErrorNote error={error} write={writeClipboard} />}
     </Dialog>
   );
