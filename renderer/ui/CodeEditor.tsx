@@ -1,16 +1,8 @@
 import { type Ref, useEffect, useImperativeHandle, useRef, useState } from 'react';
 import css from './code/code.module.css';
 import type { CodeView } from './code/editor.ts';
+import type { CodeLanguage, CodeProblem } from './code/model.ts';
 import { cx } from './cx.ts';
-
-export type CodeLanguage = 'xml' | 'yaml';
-
-/** What is wrong on a line of a text; `line` is 1-based. */
-export interface CodeProblem {
-  readonly line: number;
-  readonly message: string;
-  readonly severity: 'error' | 'warning' | 'info';
-}
 
 export interface CodeEditorHandle {
   /** Shows a line (1-based), puts the cursor there and the focus into the text. */

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'react';
-import type { CodeLanguage } from './CodeEditor.tsx';
 import css from './code/code.module.css';
+import type { CodeLanguage } from './code/model.ts';
 import { cx } from './cx.ts';
 
 /**

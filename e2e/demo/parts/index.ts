@@ -2,7 +2,8 @@ import type { DemoPart } from '../part.ts';
 import { clonesAndIdentity } from './clones.ts';
 import { compareKinds } from './compare.ts';
 import { firstGuest } from './first-guest.ts';
+import { screen } from './screen.ts';
 import { sshAccess } from './ssh.ts';
 
 /** The demo, in order. Each capability adds its part here. */
-export const parts: readonly DemoPart[] = [firstGuest, clonesAndIdentity, sshAccess, compareKinds];
+export const parts: readonly DemoPart[] = [firstGuest, clonesAndIdentity, sshAccess, screen, compareKinds];

@@ -14,7 +14,7 @@ import { Progress } from '../../ui/parts.tsx';
 import { TextDiff } from '../../ui/TextDiff.tsx';
 import { testIds } from '../../ui/testids.ts';
 import css from './guests.module.css';
-import { checkMarks, XmlProblems } from './XmlProblems.tsx';
+import { checkMarks, listOf, XmlProblems } from './XmlProblems.tsx';
 
 /** Milliseconds without a key until the text is checked. */
 const pause = 400;
@@ -150,12 +150,9 @@ export function XmlDialog({ id }: { id: string }) {
               testId={testIds.xmlEditor}
             />
           </div>
-          {marks.length > 0 && (
+          {check && marks.length > 0 && (
             <section className={css.xmlList} aria-label="Problems">
-              <XmlProblems
-                marks={marks.map(({ line, message }) => ({ line, path: '', text: message }))}
-                onLine={(line) => editor.current?.goToLine(line)}
-              />
+              <XmlProblems marks={listOf(check)} onLine={(line) => editor.current?.goToLine(line)} />
             </section>
           )}
         </>

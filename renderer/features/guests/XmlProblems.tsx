@@ -1,5 +1,5 @@
 import type { XmlCheck, XmlProblem } from '../../../shared/ipc/guests.ts';
-import type { CodeProblem } from '../../ui/CodeEditor.tsx';
+import type { CodeProblem } from '../../ui/code/model.ts';
 import css from './guests.module.css';
 
 export interface XmlMark {
@@ -16,7 +16,17 @@ export const marksOf = (problems: readonly XmlProblem[]): readonly CodeProblem[]
     severity: kind === 'unsupported' ? 'warning' : 'info',
   }));
 
-/** All there is to say of a checked text, the worst first on each line. */
+/** All there is to say of a checked text, to read. */
+export function listOf(check: XmlCheck): readonly XmlMark[] {
+  if (check.invalid) return [{ line: check.invalid.line ?? 1, path: '', text: check.invalid.reason }];
+  const faults = check.schema.state === 'invalid' ? check.schema.messages : [];
+  return [
+    ...faults.map(({ line, text }) => ({ line: line ?? 1, path: '', text })),
+    ...check.problems.map(({ line, path, reason }) => ({ line, path, text: reason })),
+  ];
+}
+
+/** All there is to say of a checked text, as marks. */
 export function checkMarks(check: XmlCheck | null): readonly CodeProblem[] {
   if (!check) return [];
   if (check.invalid)

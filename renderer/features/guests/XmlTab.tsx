@@ -14,8 +14,8 @@ import { counted } from '../../ui/format.ts';
 import { MenuButton } from '../../ui/Menu.tsx';
 import { TextDiff } from '../../ui/TextDiff.tsx';
 import { testIds } from '../../ui/testids.ts';
+import { useAsked } from '../../ui/use-asked.ts';
 import css from './guests.module.css';
-import { useAsked } from './use-detail.ts';
 import { marksOf, XmlProblems } from './XmlProblems.tsx';
 
 const views = {

@@ -1,7 +1,7 @@
 import { unifiedMergeView } from '@codemirror/merge';
 import { EditorState } from '@codemirror/state';
 import { EditorView, highlightSpecialChars, lineNumbers } from '@codemirror/view';
-import type { CodeLanguage } from '../CodeEditor.tsx';
+import type { CodeLanguage } from './model.ts';
 import { codeBase } from './setup.ts';
 
 /** Puts the comparison of two texts into `parent`. Returns how to take it away. */

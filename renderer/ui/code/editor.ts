@@ -18,7 +18,7 @@ import {
   keymap,
   lineNumbers,
 } from '@codemirror/view';
-import type { CodeLanguage, CodeProblem } from '../CodeEditor.tsx';
+import type { CodeLanguage, CodeProblem } from './model.ts';
 import { codeBase } from './setup.ts';
 import { lineEndOf, replacement } from './text.ts';
 

@@ -4,7 +4,7 @@ import { HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import type { Extension } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
-import type { CodeLanguage } from '../CodeEditor.tsx';
+import type { CodeLanguage } from './model.ts';
 
 /** Colours are the tokens', so a change of the theme is the tokens' affair alone. */
 const look = EditorView.theme({
@@ -101,10 +101,11 @@ const look = EditorView.theme({
   '.cm-changedText': { background: 'color-mix(in srgb, var(--running) 26%, transparent) !important' },
   '.cm-deletedChunk': {
     backgroundColor: 'color-mix(in srgb, var(--failed) 9%, transparent)',
-    paddingLeft: '0',
   },
   '.cm-deletedChunk .cm-deletedText': { background: 'color-mix(in srgb, var(--failed) 26%, transparent)' },
   '.cm-deletedLineGutter': { background: 'var(--failed)' },
+  // Its own signs are in few fonts.
+  '.cm-collapsedLines::before, .cm-collapsedLines::after': { content: '"…"' },
   '.cm-collapsedLines': {
     background: 'var(--bg-side)',
     color: 'var(--text-2)',
