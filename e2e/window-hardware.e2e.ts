@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -23,7 +24,9 @@ const port = 20_000 + (process.pid % 20_000);
 
 test.beforeAll(async () => {
   home = await makeHome();
-  const disk = join(home.root, 'bench.qcow2');
+  // Inside the library, so that nobody asks for consent.
+  const disk = join(home.data, 'guesthouse', 'bench.qcow2');
+  mkdirSync(join(home.data, 'guesthouse'), { recursive: true, mode: 0o700 });
   execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', disk, '64M']);
   writeGuests(home, [{ name: 'bench', xml: xml(disk) }]);
   launched = await launchApp({ home });
@@ -88,9 +91,9 @@ test('while it runs, what can be is changed at once and the rest waits, visibly'
   await page.getByTestId(actionTestId('start')).click();
   await expect(page.getByTestId(actionTestId('shutdown'))).toBeVisible();
   const forwards = await opened('forwards');
-  await forwards.getByLabel('Port here').fill(String(port));
-  await forwards.getByLabel('Port in the guest').fill('80');
-  await forwards.getByLabel('Port in the guest').press('Tab');
+  await forwards.getByLabel('Here').fill(String(port));
+  await forwards.getByLabel('In the guest').fill('80');
+  await forwards.getByLabel('In the guest').press('Tab');
   await forwards.getByRole('button', { name: 'Add the port' }).click();
   await expect(forwards).toContainText(`${port} → 80`);
   await new Promise<void>((resolve, reject) => {

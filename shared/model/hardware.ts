@@ -183,5 +183,7 @@ export interface Comparison {
   readonly vcpus: number;
   /** MiB */
   readonly memory: number;
+  /** This computer had much else to do meanwhile: the numbers are lower than they could be. */
+  readonly busy: boolean;
   readonly results: readonly CompareResult[];
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openTestCore, shareStarters, type TestCore } from '../testing/core.ts';
 import { type TempHome, tempHome } from '../testing/temp-home.ts';
 
-/** Each kind really boots: the starter, as throw-away copies, measured from inside. */
+/** The starter as a throw-away copy of another kind, measured from inside. All three are booted by the window's test. */
 vi.setConfig({ testTimeout: 900_000, hookTimeout: 900_000 });
 let home: TempHome;
 let at: TestCore;
@@ -42,20 +42,15 @@ const qemus = () =>
     });
 const left = () => [...readdirSync(home.paths.staging), ...qemus()];
 
-it('boots the guest in each kind and measures it, leaving nothing', async () => {
+it('boots the guest in another kind and measures it, leaving nothing', async () => {
   const { folder } = await at.guest(id);
   const before = readFileSync(path.join(folder, 'domain.xml'), 'utf8');
-  await at.done(await call('hardware.compare', { id }));
+  await at.done(await call('hardware.compare', { id, kinds: ['paravirtual'] }));
   const comparison = (await call('hardware.comparison', { id }))!;
-  expect(comparison.results.map(({ kind, problem }) => [kind, problem])).toEqual([
-    ['full', null],
-    ['hybrid', null],
-    ['paravirtual', null],
-  ]);
+  expect(comparison.results.map(({ kind, problem }) => [kind, problem])).toEqual([['paravirtual', null]]);
   for (const result of comparison.results)
     for (const key of ['boot', 'diskRead', 'diskWrite', 'netOut', 'netIn'] as const)
       expect([result.kind, key, result[key]! > 0]).toEqual([result.kind, key, true]);
-  console.log(JSON.stringify(comparison.results));
   expect(left()).toEqual([]);
   expect(readFileSync(path.join(folder, 'domain.xml'), 'utf8')).toBe(before);
   expect(existsSync(path.join(folder, 'comparison.json'))).toBe(true);

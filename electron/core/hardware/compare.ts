@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
+import { availableParallelism, loadavg } from 'node:os';
 import * as path from 'node:path';
 import * as z from 'zod';
 import { GuesthouseError, isCancelled, toWire } from '../../../shared/errors.ts';
@@ -29,6 +30,7 @@ const saved = z.object({
   accelerator: z.enum(['kvm', 'tcg']),
   vcpus: z.number(),
   memory: z.number(),
+  busy: z.boolean(),
   results: z.array(
     z.object({
       kind: z.enum(['full', 'hybrid', 'paravirtual']),
@@ -78,6 +80,8 @@ export function createCompare(deps: CreateDeps & { readonly compare: CompareSurr
       accelerator: chosen,
       vcpus: domain.vcpus,
       memory: domain.memoryMiB,
+      // Over the last five minutes: what is beyond the copy's own processors is somebody else's.
+      busy: loadavg()[1]! > availableParallelism() + domain.vcpus,
       results,
     };
     await writeAtomic(resultFile(entry.stored.folder), `${JSON.stringify(comparison, null, 1)}\n`);

@@ -1,5 +1,5 @@
 import { GuesthouseError } from '../../../shared/errors.ts';
-import type { GuestKindName, KindPlan } from '../../../shared/model/hardware.ts';
+import type { GuestKindName, HardwareDifference, KindPlan } from '../../../shared/model/hardware.ts';
 import {
   channelProps,
   completeDomain,
@@ -225,11 +225,32 @@ export function planKind(domain: Domain, kind: GuestKindName, direct: DirectBoot
   return {
     from: domain.kind,
     to: kind,
-    changes: after ? differences(hardwareOf(domain), hardwareOf(after)) : [],
+    changes: after ? joined(differences(hardwareOf(domain), hardwareOf(after)), domain, after) : [],
     needs: domain.kind === kind ? [] : needsOf(domain, kind, direct),
     blocked,
     xml: after?.text ?? domain.text,
   };
+}
+
+/** A disk that is found under another name afterwards is one change, not one gone and one new. */
+function joined(
+  changes: readonly HardwareDifference[],
+  before: Domain,
+  after: Domain,
+): readonly HardwareDifference[] {
+  const fileOf = (domain: Domain, part: string) =>
+    domain.disks().find((disk) => part === `disk:${disk.target}`)?.file ?? null;
+  const used = new Set<HardwareDifference>();
+  const rows = changes.map((change) => {
+    const file = change.to === null ? fileOf(before, change.part) : null;
+    const now = changes.find(
+      (other) => other.from === null && file !== null && fileOf(after, other.part) === file,
+    );
+    if (!now) return change;
+    used.add(now);
+    return { ...change, to: `${now.part.slice('disk:'.length)}: ${now.to}` };
+  });
+  return rows.filter((_, i) => !used.has(changes[i]!));
 }
 
 function needsOf(domain: Domain, kind: GuestKindName, direct: DirectBoot | null): KindPlan['needs'] {

@@ -55,6 +55,10 @@ beforeAll(async () => {
   id = made.id;
   await at.done(made);
   expect(await change({ do: 'cpu', count: 1, max: 2 })).toMatchObject({ when: 'next-start', why: null });
+  // The cloud kernel knows no AHCI: the drive is on virtio-scsi.
+  expect(await change({ do: 'add-disk', device: 'cdrom', bus: 'scsi', source: null })).toMatchObject({
+    when: 'next-start',
+  });
   await at.done(await call('guests.start', { id }));
   await at.done(await call('guests.waitSsh', { id }));
 });
@@ -156,7 +160,23 @@ it('adds a processor while it runs', async () => {
   await until('cat /sys/devices/system/cpu/present', (text) => text === '0-1\n');
 });
 
-it('changes the CD in the drive, once there is one', async () => {
+it('keeps what cannot be changed now for the next start, and takes it back', async () => {
+  const added = await change({ do: 'add-disk', device: 'cdrom', source: null });
+  expect(added).toMatchObject({ when: 'next-start', why: expect.stringContaining('SATA') });
+  expect((await view()).pending).toEqual([
+    { part: 'disk:sdb', what: 'CD drive sdb', from: null, to: expect.stringContaining('empty') },
+  ]);
+  expect((await at.guest(id)).pendingRestart).toBe(true);
+  await change({ do: 'watchdog', model: 'i6300esb' });
+  expect((await view()).pending).toHaveLength(2);
+  await call('hardware.revert', { id, part: 'watchdog' });
+  expect((await view()).pending).toHaveLength(1);
+  await call('hardware.revert', { id, part: null });
+  expect(await view()).toMatchObject({ pending: [] });
+  expect((await at.guest(id)).pendingRestart).toBe(false);
+});
+
+it('changes the CD in the drive', async () => {
   const iso = (label: string) => {
     const file = path.join(home.paths.home, `${label}.iso`);
     execFileSync('genisoimage', [
@@ -169,21 +189,6 @@ it('changes the CD in the drive, once there is one', async () => {
     ]);
     return file;
   };
-  // The cloud kernel knows no AHCI: the drive is on virtio-scsi.
-  const added = await change({ do: 'add-disk', device: 'cdrom', bus: 'scsi', source: null });
-  expect(added).toMatchObject({ when: 'next-start', why: expect.stringContaining('SCSI controller') });
-  expect((await view()).pending).toEqual([
-    { part: 'disk:sda', what: 'CD drive sda', from: null, to: expect.stringContaining('empty') },
-  ]);
-  expect((await at.guest(id)).pendingRestart).toBe(true);
-  await change({ do: 'watchdog', model: 'i6300esb' });
-  expect((await view()).pending).toHaveLength(2);
-  await call('hardware.revert', { id, part: 'watchdog' });
-  expect((await view()).pending).toHaveLength(1);
-
-  await at.done(await call('guests.reboot', { id }));
-  await at.done(await call('guests.waitSsh', { id }));
-  expect((await view()).pending).toEqual([]);
   for (const label of ['FIRST', 'SECOND']) {
     const put = await change({ do: 'medium', target: 'sda', file: iso(label) });
     expect(put).toMatchObject({ when: 'now' });

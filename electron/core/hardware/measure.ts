@@ -5,7 +5,9 @@ import { runRemote, type SshSurroundings } from '../ssh/remote.ts';
 
 /** MiB written and read again: enough to pass every buffer, little enough for a slow computer. */
 const diskMiB = 128;
-const netMiB = 64;
+const netMiB = 32;
+/** Times each is measured. The best counts: whatever else this computer does only makes it slower. */
+const times = 3;
 
 /** dd(1) with O_DIRECT: past the cache of the system inside; the image is opened past that of this computer. */
 const diskScript = `
@@ -13,8 +15,10 @@ set -e
 export LC_ALL=C
 f=$(mktemp "$HOME/.comparison.XXXXXX")
 trap 'rm -f "$f"' EXIT
-dd if=/dev/zero of="$f" bs=1M count="$1" oflag=direct conv=fsync 2>&1 | tail -n 1
-dd if="$f" of=/dev/null bs=1M iflag=direct 2>&1 | tail -n 1
+for n in $(seq "$2"); do
+  dd if=/dev/zero of="$f" bs=1M count="$1" oflag=direct conv=fsync 2>&1 | tail -n 1
+  dd if="$f" of=/dev/null bs=1M iflag=direct 2>&1 | tail -n 1
+done
 `;
 
 /** Bytes a second. @throws what ssh says, or `program-failed` when dd's words cannot be read */
@@ -23,13 +27,20 @@ export async function measureDisk(
   target: SshTarget,
   signal: AbortSignal,
 ): Promise<{ diskRead: number; diskWrite: number }> {
-  const { stdout } = await runRemote(around, target, ['sh', '-c', diskScript, 'sh', String(diskMiB)], {
-    ask: false,
-    signal,
-    timeoutMs: 180_000,
-  });
-  const [diskWrite, diskRead] = stdout.trim().split('\n').map(ddRate);
-  if (!diskWrite || !diskRead)
+  const { stdout } = await runRemote(
+    around,
+    target,
+    ['sh', '-c', diskScript, 'sh', String(diskMiB), String(times)],
+    {
+      ask: false,
+      signal,
+      timeoutMs: 180_000,
+    },
+  );
+  const rates = stdout.trim().split('\n').map(ddRate);
+  const best = (odd: number) => Math.max(...rates.filter((_, i) => i % 2 === odd).map((rate) => rate ?? 0));
+  const [diskWrite, diskRead] = [best(0), best(1)];
+  if (diskWrite === 0 || diskRead === 0)
     throw new GuesthouseError('program-failed', 'The system inside did not tell its disk’s speed.', {
       detail: stdout,
     });
@@ -60,13 +71,18 @@ export async function measureNetwork(
       signal,
       timeoutMs: 180_000,
     });
-  const out = await withPeer(signal, receive, (port) =>
-    inside('exec 3>"/dev/tcp/$1/$2"; dd if=/dev/zero bs=1M count="$3" >&3 2>/dev/null', port),
-  );
-  const into = await withPeer(signal, send, (port) =>
-    inside('exec 3<"/dev/tcp/$1/$2"; dd of=/dev/null bs=1M <&3 2>/dev/null', port),
-  );
-  return { out, in: into };
+  const best = { out: 0, in: 0 };
+  for (let n = 0; n < times; n++) {
+    const out = await withPeer(signal, receive, (port) =>
+      inside('exec 3>"/dev/tcp/$1/$2"; dd if=/dev/zero bs=1M count="$3" >&3 2>/dev/null', port),
+    );
+    const into = await withPeer(signal, send, (port) =>
+      inside('exec 3<"/dev/tcp/$1/$2"; dd of=/dev/null bs=1M <&3 2>/dev/null', port),
+    );
+    best.out = Math.max(best.out, out);
+    best.in = Math.max(best.in, into);
+  }
+  return best;
 }
 
 /** Serves one connection on the loopback while `call` runs. */

@@ -78,7 +78,7 @@ const metrics: readonly Metric[] = [
 ];
 
 function Chart({ comparison }: { comparison: Comparison }) {
-  const { results, at, accelerator, vcpus, memory } = comparison;
+  const { results, at, accelerator, vcpus, memory, busy } = comparison;
   return (
     <>
       <div className={css.chart} data-testid={testIds.compareChart}>
@@ -93,6 +93,11 @@ function Chart({ comparison }: { comparison: Comparison }) {
               {kindTitles[kind]}: {problem}
             </p>
           ),
+      )}
+      {busy && (
+        <p className={css.note}>
+          This computer had much else to do meanwhile. Compare again when it is quiet for numbers to go by.
+        </p>
       )}
       <p className={css.note}>
         Measured {ago(at)} under {accelerator === 'kvm' ? 'KVM' : 'TCG, without KVM'}, with{' '}

@@ -85,25 +85,23 @@ function DiskForm({ disk, size, used }: { disk: HardwareDisk; size: number | nul
     <>
       {disk.file && <CopyText text={disk.file} label="path" write={writeClipboard} wrap />}
       {used !== null && <p className={css.note}>{bytes(used)} used on this computer.</p>}
-      <div className={css.pair}>
-        <Select
-          label="Bus"
-          value={bus}
-          onChange={(id) => setBus(id as Bus)}
-          groups={[{ title: 'Bus', options: busOptions.map((id) => ({ id, label: busWord(id) })) }]}
-        />
-        <Select
-          label="Cache"
-          value={cache}
-          onChange={(id) => setCache(id as Cache)}
-          groups={[
-            {
-              title: 'Cache',
-              options: (Object.keys(caches) as Cache[]).map((id) => ({ id, label: caches[id] })),
-            },
-          ]}
-        />
-      </div>
+      <Select
+        label="Bus"
+        value={bus}
+        onChange={(id) => setBus(id as Bus)}
+        groups={[{ title: 'Bus', options: busOptions.map((id) => ({ id, label: busWord(id) })) }]}
+      />
+      <Select
+        label="Cache"
+        value={cache}
+        onChange={(id) => setCache(id as Cache)}
+        groups={[
+          {
+            title: 'Cache',
+            options: (Object.keys(caches) as Cache[]).map((id) => ({ id, label: caches[id] })),
+          },
+        ]}
+      />
       <Checkbox
         checked={discard}
         onChange={setDiscard}

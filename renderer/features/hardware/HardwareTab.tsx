@@ -47,7 +47,9 @@ export function HardwareTab({ guest }: { guest: Guest }) {
       <div className={css.tab} data-testid={testIds.hardwareTab}>
         <div className={css.bar}>
           <span>
-            {running ? 'Changes that can be made at once are.' : 'Changes take effect at its next start.'}
+            {running
+              ? 'Changes take effect now where they can, else at its next start.'
+              : 'Changes take effect at its next start.'}
           </span>
           <AddDevice />
         </div>

@@ -111,7 +111,7 @@ function Plan({ plan }: { plan: KindPlan }) {
   return (
     <>
       <div>
-        <h3>What changes</h3>
+        <h3 className={css.subhead}>What changes</h3>
         <table className={css.changes}>
           <tbody>
             {plan.changes.map((change) => (
@@ -127,7 +127,7 @@ function Plan({ plan }: { plan: KindPlan }) {
         </table>
       </div>
       <div>
-        <h3>What the system inside needs</h3>
+        <h3 className={css.subhead}>What the system inside needs</h3>
         <ul className={css.needs}>
           {plan.needs.map(({ text, met }) => (
             <li key={text}>

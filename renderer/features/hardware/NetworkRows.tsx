@@ -96,7 +96,7 @@ function NicForm({ nic, mac }: { nic: HardwareNic; mac: string }) {
         <Checkbox
           checked={restrict}
           onChange={(on) => void bench.change({ do: 'restrict', on })}
-          hint="It reaches neither this computer nor the network; only the ports below lead in. Set at once, for all its own networks, from the next start."
+          hint="It reaches neither this computer nor the network; only its ports lead in. For all its own networks, from the next start."
         >
           Cut off
         </Checkbox>
@@ -130,7 +130,7 @@ function NetworkChoice({
   onSource: (source: string) => void;
 }) {
   return (
-    <div className={css.pair}>
+    <>
       <Select
         label="Network"
         value={type}
@@ -150,7 +150,7 @@ function NetworkChoice({
           placeholder={type === 'bridge' ? 'br0' : 'default'}
         />
       )}
-    </div>
+    </>
   );
 }
 
@@ -200,8 +200,8 @@ function ForwardsForm() {
         </div>
       ))}
       <div className={css.three}>
-        <NumberField label="Port here" value={hostPort} onChange={setHost} min={1} max={65535} />
-        <NumberField label="Port in the guest" value={guestPort} onChange={setGuest} min={1} max={65535} />
+        <NumberField label="Here" value={hostPort} onChange={setHost} min={1} max={65535} />
+        <NumberField label="In the guest" value={guestPort} onChange={setGuest} min={1} max={65535} />
         <Select
           label="Protocol"
           value={proto}

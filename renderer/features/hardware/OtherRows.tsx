@@ -35,17 +35,14 @@ export function ScreenRow() {
   const { screen, video } = view.wanted;
   const [chosen, setChosen] = useState(video ?? 'none');
   const [on, setOn] = useState(screen);
-  const words = [
-    screen ? 'shown in the window' : 'not shown',
-    video === null ? 'no video card' : `${video} video card`,
-  ];
+  const words = [video === null ? 'no video card' : `${video} video card`, !screen && 'not shown'];
   const change: HardwareChangeInput = {
     do: 'display',
     ...(on === screen ? {} : { screen: on }),
     ...(chosen === (video ?? 'none') ? {} : { video: chosen as keyof typeof videoWords }),
   };
   return (
-    <Row part="display" icon={<Monitor size={16} />} name="Screen" summary={words.join(', ')}>
+    <Row part="display" icon={<Monitor size={16} />} name="Screen" summary={words.filter(Boolean).join(', ')}>
       <Select
         label="Video card"
         value={chosen}
@@ -87,12 +84,7 @@ export function SmallRows() {
         />
       )}
       {rng && (
-        <Row
-          part="rng"
-          icon={<Dices size={16} />}
-          name="Random numbers"
-          summary="virtio, from this computer’s kernel"
-        >
+        <Row part="rng" icon={<Dices size={16} />} name="Random numbers" summary="virtio">
           <RemoveButton change={{ do: 'rng', on: false }} />
         </Row>
       )}

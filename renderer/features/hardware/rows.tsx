@@ -5,7 +5,7 @@ import type { HardwareChangeInput } from '../../../shared/ipc/hardware.ts';
 import type { Guest } from '../../../shared/model/guest.ts';
 import type { HardwareDifference, HardwareView } from '../../../shared/model/hardware.ts';
 import { call } from '../../bridge/call.ts';
-import { tell, tellError } from '../../stores/toasts.ts';
+import { tell, tellError, useToasts } from '../../stores/toasts.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { cx } from '../../ui/cx.ts';
 import { hardwareRowTestId } from '../../ui/testids.ts';
@@ -43,6 +43,7 @@ export function useChanges(guest: Guest, again: () => void) {
   const change: Bench['change'] = async (wanted, when) => {
     setBusy(true);
     setTrouble(null);
+    forgetOlder(guest);
     try {
       const done = await call('hardware.change', { id: guest.id, change: wanted, ...(when ? { when } : {}) });
       if (done.when === 'next-start' && done.why !== null && when === undefined)
@@ -60,6 +61,12 @@ export function useChanges(guest: Guest, again: () => void) {
     call('hardware.revert', { id: guest.id, part }).catch(tellError).finally(again);
   };
   return { busy, trouble, change, revert, forget: () => setTrouble(null) };
+}
+
+/** Only the newest change can be undone: the words about older ones go. */
+function forgetOlder(guest: Guest): void {
+  const { toasts, close } = useToasts.getState();
+  for (const { id, text, action } of toasts) if (action && text.startsWith(`${guest.name}: `)) close(id);
 }
 
 /** One device: what it is, what it is like, and below it, once opened, how it is changed. */
