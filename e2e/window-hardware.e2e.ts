@@ -73,14 +73,11 @@ test('a change of kind says what it means before it is made', async () => {
   const dialog = page.getByTestId(testIds.kindDialog);
   await expect(dialog).toContainText('What changes');
   await expect(dialog).toContainText('e1000e');
-  await dialog
-    .getByRole('radio', { name: /^Paravirtual/ })
-    .locator('..')
-    .click();
+  await dialog.getByText('Paravirtual', { exact: true }).click();
   await expect(dialog).toContainText('kernel');
   await expect(dialog.getByRole('button', { name: 'Make it paravirtual' })).toBeDisabled();
   await expectAccessible(page, 'the kinds');
-  await dialog.getByRole('radio', { name: /^Full/ }).locator('..').click();
+  await dialog.getByText('Full', { exact: true }).click();
   await dialog.getByRole('button', { name: 'Make it full' }).click();
   await expect(row('disk:sda')).toContainText('SATA');
   await page.getByTestId(testIds.toast).getByRole('button', { name: 'Undo' }).last().click();

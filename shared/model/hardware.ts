@@ -12,15 +12,6 @@ export interface DiskLimits {
   readonly writeIops: number | null;
 }
 
-export const noLimits: DiskLimits = {
-  totalBytes: null,
-  readBytes: null,
-  writeBytes: null,
-  totalIops: null,
-  readIops: null,
-  writeIops: null,
-};
-
 export interface HardwareDisk {
   /** `vda`; unique in a guest. */
   readonly target: string;

@@ -61,7 +61,7 @@ function placeDrive(domain: Domain, index: number, bus: DiskBus): Domain {
   const used = new Set<number>();
   for (const disk of domain.disks())
     if (disk.index !== index && disk.bus === bus) {
-      const channel = bus === 'ide' ? (domain.get(diskProps.pciBus, disk.index) ?? 0) : 0;
+      const channel = bus === 'ide' ? (domain.get(diskProps.driveBus, disk.index) ?? 0) : 0;
       used.add(2 * channel + (domain.get(diskProps.driveUnit, disk.index) ?? targetNumber(disk.target)));
     }
   let unit = 0;
@@ -74,7 +74,7 @@ function placeDrive(domain: Domain, index: number, bus: DiskBus): Domain {
   return domain
     .set(diskProps.addressType, 'drive', index)
     .set(diskProps.driveController, 0, index)
-    .set(diskProps.pciBus, bus === 'ide' ? unit >> 1 : 0, index)
+    .set(diskProps.driveBus, bus === 'ide' ? unit >> 1 : 0, index)
     .set(diskProps.driveTarget, 0, index)
     .set(diskProps.driveUnit, bus === 'ide' ? unit & 1 : unit, index);
 }

@@ -70,6 +70,8 @@ export const diskProps = {
   writeIopsSec: disk.value('writeIopsSec', 'iotune/write_iops_sec', int),
   ...address(disk),
   driveController: disk.value('driveController', 'address@controller', int),
+  /** Where PCI counts in hexadecimal, drives count in decimal. */
+  driveBus: disk.value('driveBus', 'address@bus', int),
   driveTarget: disk.value('driveTarget', 'address@target', int),
   driveUnit: disk.value('driveUnit', 'address@unit', int),
   alias: disk.value('alias', 'alias@name', string),
