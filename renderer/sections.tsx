@@ -93,7 +93,7 @@ export const sections: readonly Section[] = [
   },
   {
     id: 'groups',
-    title: 'Resource groups',
+    title: 'Groups',
     icon: Boxes,
     component: GroupsPage,
     useCount: () => {

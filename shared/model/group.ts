@@ -58,7 +58,7 @@ export type LimitName = (typeof limitNames)[number];
 
 export const limitWords: Record<LimitName, string> = {
   memoryMax: 'Memory',
-  memoryHigh: 'Memory to slow down at',
+  memoryHigh: 'Memory mark',
   swapMax: 'Swap',
   cpus: 'Processor',
   cpuWeight: 'Processor share',
@@ -174,6 +174,7 @@ export interface GroupHit {
 /** A limit that was asked for and is not held. */
 export interface NotHeld {
   readonly limit: LimitName;
+  readonly how: 'no' | 'partly';
   readonly why: string;
   readonly todo: string | null;
 }

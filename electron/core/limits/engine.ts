@@ -141,9 +141,16 @@ export class GroupEngine {
     live.notHeld = [
       ...ready.backend.abilities
         .filter((ability) => ability.held !== 'yes' && isSet(limits, ability))
-        .map(({ limit, why, todo }) => ({ limit, why: why ?? '', todo })),
+        .map(({ limit, held, why, todo }) => ({
+          limit,
+          how: held === 'partly' ? ('partly' as const) : ('no' as const),
+          why: why ?? '',
+          todo,
+        })),
       ...failed.flatMap(({ step, why }) =>
-        step.limit === undefined ? [] : [{ limit: step.limit, why: refusalOf(step.limit, why), todo: null }],
+        step.limit === undefined
+          ? []
+          : [{ limit: step.limit, how: 'no' as const, why: refusalOf(step.limit, why), todo: null }],
       ),
     ];
     live.state = 'applied';

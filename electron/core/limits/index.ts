@@ -81,6 +81,8 @@ export async function createLimits(deps: LimitsDeps): Promise<Limits> {
   const lastLook = new Map<string | null, number>();
   let timer: NodeJS.Timeout | null = null;
   let looking = false;
+  /** The first look at this machine, after the start. */
+  let first: Promise<void> = Promise.resolve();
 
   const asking = (op: OperationContext): Asking => ({ operation: op.id, signal: op.signal });
 
@@ -191,8 +193,14 @@ export async function createLimits(deps: LimitsDeps): Promise<Limits> {
   }
 
   const handlers: Handlers<(typeof groupCalls)[number]> = {
-    'groups.list': async () => store.list().map((group) => engine.row(group)),
-    'groups.use': async () => store.list().flatMap(({ id }) => engine.live(id).use ?? []),
+    'groups.list': async () => {
+      await first;
+      return store.list().map((group) => engine.row(group));
+    },
+    'groups.use': async () => {
+      await first;
+      return store.list().flatMap(({ id }) => engine.live(id).use ?? []);
+    },
     'groups.host': async ({ host: ref, refresh }) => {
       const host = await hostId(ref);
       if (refresh) hosts.forget(host);
@@ -514,7 +522,7 @@ export async function createLimits(deps: LimitsDeps): Promise<Limits> {
       for (const { id, pid } of deps.guests.list()) pids.set(id, pid);
       // Put back as they were: after a start of this computer, and for guests that ran on without us.
       if (store.list().some(({ host }) => host === null))
-        void look(null).catch((error) => log.error('groups', error));
+        first = look(null).catch((error) => log.error('groups', error));
       timer = setInterval(() => void tick(), 1000);
       timer.unref();
     },

@@ -3,6 +3,7 @@ import type { Runner } from '../run.ts';
 import { registerConsole } from './console.ts';
 import { registerCreate } from './create.ts';
 import { registerDelete } from './delete.ts';
+import { registerGroups } from './groups.ts';
 import { registerHardware } from './hardware.ts';
 import { registerHost } from './host.ts';
 import { registerIdentity } from './identity.ts';
@@ -39,4 +40,5 @@ export const commands: readonly Register[] = [
   registerXml,
   registerHardware,
   registerScreenshot,
+  registerGroups,
 ];

@@ -98,7 +98,8 @@ export function GroupDetails({ group }: { group: Group }) {
         {group.notHeld.map((one) => (
           <p key={one.limit} className={panes.note}>
             <b>{limitWords[one.limit]}</b>
-            {`: ${[one.why, one.todo].filter(Boolean).join(' ')}`}
+            {one.how === 'partly' ? ' is held in part. ' : ' is not held. '}
+            {[one.why, one.todo].filter(Boolean).join(' ')}
           </p>
         ))}
         <Graphs group={group} />
@@ -141,7 +142,9 @@ function Graphs({ group }: { group: Group }) {
   const { pressure } = last ?? { pressure: { cpu: null, memory: null, io: null } };
   const waits = (['cpu', 'memory', 'io'] as const).flatMap((kind) => {
     const found = pressure[kind];
-    return found ? [`${pressureWords[kind]} ${found.some.toFixed(found.some < 10 ? 1 : 0)}%`] : [];
+    return found
+      ? [`${pressureWords[kind]} ${found.some.toFixed(found.some > 0 && found.some < 10 ? 1 : 0)}%`]
+      : [];
   });
   return (
     <div className={css.graphs}>

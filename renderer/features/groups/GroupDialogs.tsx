@@ -7,7 +7,7 @@ import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { groupDone, inTree, useGroupHosts, useGroups } from '../../stores/groups.ts';
 import { operationEnd } from '../../stores/operations.ts';
-import { useHosts } from '../../stores/servers.ts';
+import { hostNameOf, useHosts } from '../../stores/servers.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -15,6 +15,7 @@ import { Confirm, Dialog } from '../../ui/Dialog.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { TextField } from '../../ui/Field.tsx';
 import panes from '../../ui/panes.module.css';
+import { Progress } from '../../ui/parts.tsx';
 import { Select } from '../../ui/Select.tsx';
 import { testIds } from '../../ui/testids.ts';
 import { checkLimits, emptyForm, formOf } from './form.ts';
@@ -22,9 +23,17 @@ import { LimitsFields } from './LimitsFields.tsx';
 
 const close = () => useUi.getState().close();
 
+/** What a machine can hold. One that was not looked at yet is, which may ask for a password. */
 function useHostOf(host: string | null) {
   const known = useGroupHosts((state) => state.byHost[host ?? '']);
-  useEffect(() => void useGroupHosts.getState().fetch(host), [host]);
+  useEffect(() => {
+    const look = async () => {
+      const { fetch } = useGroupHosts.getState();
+      await fetch(host);
+      if (host !== null && !useGroupHosts.getState().byHost[host]?.host) await fetch(host, 'log in');
+    };
+    void look();
+  }, [host]);
   return known;
 }
 
@@ -127,6 +136,9 @@ export function NewGroupDialog({ parent: parentId }: { parent: string | null }) 
         />
       </div>
       {refused && <ErrorNote error={refused} write={writeClipboard} />}
+      {looked?.loading && where !== null && (
+        <Progress fraction={null} label={`Looking at ${hostNameOf(where)}`} />
+      )}
       <LimitsFields form={form} problems={checked.problems} host={looked?.host ?? null} onChange={setForm} />
     </Dialog>
   );

@@ -8,11 +8,12 @@ import { Select } from '../../ui/Select.tsx';
 import { type IoForm, type LimitField, type LimitsForm, nextDisk } from './form.ts';
 import css from './groups.module.css';
 
-/** What a host cannot hold, in one sentence; null when it can. */
+/** What a host cannot hold, in one sentence; null when it can. How to get it stands on the page. */
+
 export function abilityHint(ability: Ability | undefined): string | null {
   if (!ability || ability.held === 'yes') return null;
   const start = ability.held === 'no' ? 'Not held here: ' : 'Held in part: ';
-  return `${start}${[ability.why, ability.todo].filter(Boolean).join(' ')}`;
+  return `${start}${ability.why ?? ''}`;
 }
 
 /** The limits of a group: what matters most on top, the rest folded. */
@@ -123,8 +124,7 @@ export function LimitsFields({
           )}
         </div>
         <p className="muted">
-          Network:{' '}
-          {abilityHint(ability('network')) ?? 'Limit it on a guest’s network card, or on a container.'}
+          Network: not limited by a group. Limit it on a guest’s network card, or on a container.
         </p>
       </Disclosure>
     </>
