@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
@@ -211,6 +211,145 @@ test('a console says why it ended, and connects again in its place', async () =>
   await shot('ended');
   await page.getByTestId(testIds.dockStatus).getByRole('button', { name: 'Connect again' }).click();
   await expect(page.getByTestId(testIds.dockStatus)).toHaveCount(0, { timeout: 15_000 });
+});
+
+/** Gives the keys to a console of the tab in front. */
+const focusPane = (place: number) =>
+  page.locator('[data-terminal]:visible').nth(place).locator('.xterm-helper-textarea').focus();
+const inFar = (name: string) => join(server!.home, name);
+
+test('a file dropped on a console is copied there', async () => {
+  test.skip(!server, 'a password needs an account, which only root can make');
+  const name = `dropped $(touch x) ü.txt`;
+  writeFileSync(join(home.root, name), 'what was dropped\n');
+  // A file of the disk, as a drag brings one: chosen in a field first, since a page cannot make one up.
+  const input = page.locator('#dropped-file');
+  await page.evaluate(() => {
+    const field = document.createElement('input');
+    field.type = 'file';
+    field.id = 'dropped-file';
+    document.body.append(field);
+  });
+  await input.setInputFiles(join(home.root, name));
+  await page.evaluate(() => {
+    const field = document.getElementById('dropped-file') as HTMLInputElement;
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(field.files![0]!);
+    const target = [...document.querySelectorAll<HTMLElement>('[data-terminal]')].find(
+      (one) => one.offsetParent !== null,
+    )!;
+    for (const type of ['dragenter', 'dragover', 'drop'])
+      target.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+    field.remove();
+  });
+  const dialog = page.getByRole('dialog');
+  await expect(dialog).toContainText(name);
+  await shot('drop');
+  await expectAccessible(page, 'a file dropped on a console');
+  await dialog.getByRole('button', { name: 'Copy', exact: true }).click();
+  await expect.poll(() => existsSync(inFar(name)), { timeout: 30_000 }).toBe(true);
+  await expect.poll(() => readFileSync(inFar(name), 'utf8')).toBe('what was dropped\n');
+  expect(existsSync(inFar('x'))).toBe(false);
+});
+
+test('the text of a console is saved, with what has scrolled out of sight', async () => {
+  test.skip(!server, 'a password needs an account, which only root can make');
+  const file = join(home.root, 'saved.txt');
+  await launched.app.evaluate(({ dialog }, filePath) => {
+    dialog.showSaveDialog = async () => ({ canceled: false, filePath });
+  }, file);
+  await focusPane(0);
+  await page.keyboard.type('seq -f line-%g 1 200\n');
+  await expect.poll(() => screen(0), { timeout: 15_000 }).toContain('line-200');
+  await page.keyboard.press('Control+Shift+S');
+  await expect.poll(() => existsSync(file)).toBe(true);
+  await expect.poll(() => readFileSync(file, 'utf8')).toMatch(/line-1\nline-2\n[\s\S]*line-200\n/);
+});
+
+test('a console that rings out of sight marks its tab until one looks', async () => {
+  test.skip(!server, 'a password needs an account, which only root can make');
+  await focusPane(0);
+  await page.keyboard.type("(sleep 2; printf '\\a') &\n");
+  await page.getByTestId('dock-add').click();
+  await page.getByRole('menuitem', { name: /^cloud/ }).click();
+  await expect(page.locator('[data-terminal]:visible')).toHaveCount(1);
+  await expect.poll(() => screen(0), { timeout: 30_000 }).toContain('$');
+  const bell = page.getByTestId(testIds.dock).getByRole('img', { name: 'It rang' });
+  await expect(bell).toBeVisible({ timeout: 15_000 });
+  await shot('bell');
+  await page.locator('[data-testid^="dock-tab-"]').first().click();
+  await expect(bell).toHaveCount(0);
+});
+
+test('a console goes on while nobody can see the window', async () => {
+  test.skip(!server, 'a password needs an account, which only root can make');
+  await launched.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.hide());
+  await focusPane(0);
+  // What is drawn by timers that come once a second takes minutes for this.
+  await page.keyboard.type('head -c 20000000 /dev/zero | base64; touch whole\n');
+  await expect.poll(() => existsSync(inFar('whole')), { timeout: 60_000 }).toBe(true);
+  await launched.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.show());
+});
+
+test('a key is imported from a file, and its passphrase is changed', async () => {
+  const file = join(home.root, 'cloud key.pem');
+  execFileSync('ssh-keygen', ['-q', '-t', 'rsa', '-b', '3072', '-m', 'PEM', '-N', 'old words', '-f', file]);
+  await page.getByTestId(navTestId('keys')).click();
+  await page
+    .getByRole('button', { name: /^Import/ })
+    .first()
+    .click();
+  const dialog = page.getByRole('dialog');
+  await dialog.locator('input[type="file"]').setInputFiles(file);
+  await expect(dialog.getByLabel('Name', { exact: true })).toHaveValue('cloud-key');
+  await shot('import');
+  await expectAccessible(page, 'importing a key');
+  await dialog.getByRole('button', { name: 'Import', exact: true }).click();
+  await page.getByTestId(keyRowTestId('cloud-key')).click();
+  const details = page.getByTestId(testIds.keyDetails);
+  await expect(details).toContainText('RSA');
+  const copy = join(home.data, 'guesthouse/keys/cloud-key');
+  expect(statSync(copy).mode & 0o777).toBe(0o600);
+  const opens = (words: string) => spawnSync('ssh-keygen', ['-y', '-P', words, '-f', copy]).status === 0;
+  expect(opens('old words')).toBe(true);
+  await details.getByRole('button', { name: 'More actions' }).click();
+  await page.getByRole('menuitem', { name: 'Change passphrase…' }).click();
+  await dialog.getByLabel('Passphrase now', { exact: true }).fill('not these');
+  await dialog.getByLabel('New passphrase', { exact: true }).fill('new and longer words');
+  await dialog.getByLabel('New passphrase again').fill('new and longer words');
+  await dialog.getByRole('button', { name: 'Change it' }).click();
+  await expect(dialog.getByTestId(testIds.errorNote)).toBeVisible();
+  await shot('wrong-passphrase');
+  await dialog.getByLabel('Passphrase now', { exact: true }).fill('old words');
+  await dialog.getByRole('button', { name: 'Change it' }).click();
+  await expect(dialog).toHaveCount(0);
+  expect([opens('old words'), opens('new and longer words')]).toEqual([false, true]);
+});
+
+test('a changed host key is a full stop, explained, and forgotten only on purpose', async () => {
+  test.skip(!server, 'a password needs an account, which only root can make');
+  await server!.changeHostKey();
+  await page.getByTestId('dock-add').click();
+  await page.getByRole('menuitem', { name: /^cloud/ }).click();
+  const status = page.getByTestId(testIds.dockStatus);
+  await expect(status).toContainText('another host key than the one pinned', { timeout: 30_000 });
+  await shot('changed-host-key');
+  await expectAccessible(page, 'a changed host key');
+  // To try again changes nothing.
+  await status.getByRole('button', { name: 'Connect again' }).click();
+  await expect(status).toContainText('another host key than the one pinned', { timeout: 30_000 });
+  await expect(page.getByTestId(testIds.prompt)).toHaveCount(0);
+  await status.getByRole('button', { name: 'Forget the old key…' }).click();
+  await shot('forget-host-key');
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: /^Forget/ })
+    .click();
+  await status.getByRole('button', { name: 'Connect again' }).click();
+  // Now it is a key nobody has seen: one question, with its fingerprint.
+  await expect(page.getByTestId(testIds.prompt)).toContainText('SHA256:', { timeout: 30_000 });
+  await page.getByTestId(testIds.promptSubmit).click();
+  await expect.poll(() => screen(0), { timeout: 30_000 }).toContain('$');
 });
 
 test('a server is looked at, and removing it can be undone', async () => {

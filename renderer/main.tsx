@@ -4,6 +4,7 @@ import { StrictMode, Suspense } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './App.tsx';
 import { connect } from './bridge/sync.ts';
+import { keepConsoles } from './stores/console-memory.ts';
 import { later } from './ui/later.ts';
 import { applyTheme } from './ui/theme.ts';
 
@@ -15,6 +16,7 @@ applyTheme('system');
 const { retry } = connect();
 // A window of its own for one guest's screen: see shell/window.ts.
 const screen = new URLSearchParams(location.search).get('screen');
+if (screen === null) keepConsoles();
 const root = document.getElementById('root');
 if (root)
   createRoot(root).render(

@@ -1,8 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Page } from 'playwright';
 import { root } from '../../scripts/lib/common.mjs';
-import { type Launched, launchApp } from '../lib/launch.ts';
+import { type Home, type Launched, launchApp, makeHome } from '../lib/launch.ts';
+import { linkBuiltStarters } from '../lib/library.ts';
 import type { DemoContext, DemoPart } from './part.ts';
 import { parts } from './parts/index.ts';
 
@@ -52,13 +53,26 @@ class Stage implements DemoContext {
   private shots = 0;
   private constructor(
     private readonly out: string,
+    private readonly home: Home,
     public launched: Launched,
     private readonly first: Launched,
   ) {}
 
   static async open(out: string): Promise<Stage> {
-    const launched = await launchApp();
-    return new Stage(out, launched, launched);
+    const home = await makeHome();
+    const starters = linkBuiltStarters(home);
+    console.log(
+      starters
+        ? `Starter images: those of ${starters} (remove that folder to see one built)`
+        : 'Starter images: none yet; building one takes about a minute, more on a busy computer',
+    );
+    try {
+      const launched = await launchApp({ home });
+      return new Stage(out, home, launched, launched);
+    } catch (error) {
+      await rm(home.root, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   get page(): Page {
@@ -75,7 +89,7 @@ class Stage implements DemoContext {
   readonly restart = async (): Promise<void> => {
     // The first one owns the folders and the display, so it only quits here and is closed for good at the end.
     await this.launched.quit();
-    this.launched = await launchApp({ home: this.first.paths, display: this.first.display });
+    this.launched = await launchApp({ home: this.home, display: this.first.display });
   };
 
   readonly note = (text: string): void => {
@@ -107,5 +121,6 @@ class Stage implements DemoContext {
   async close(): Promise<void> {
     if (this.launched !== this.first) await this.launched.close();
     await this.first.close();
+    await rm(this.home.root, { recursive: true, force: true });
   }
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright';
 import type { Bridge } from '../../shared/ipc/contract.ts';
@@ -75,14 +75,35 @@ function domain(name: string, uuid: string, disk: string): string {
 `;
 }
 
-/**
- * Lets a temporary home use the starter images that tests share, so that one is built once:
- * `$GUESTHOUSE_TEST_CACHE/starters`, or a folder of this user's in /tmp. As the core's own tests do.
- */
-export function shareStarters(paths: Home): void {
-  const cache = process.env.GUESTHOUSE_TEST_CACHE ?? join(tmpdir(), `guesthouse-test-${userInfo().uid}`);
-  const starters = join(cache, 'starters');
-  mkdirSync(starters, { recursive: true, mode: 0o700 });
+/** The folder of starter images that tests share: as the core's own tests do. */
+const sharedCache = () =>
+  process.env.GUESTHOUSE_TEST_CACHE ?? join(tmpdir(), `guesthouse-test-${userInfo().uid}`);
+
+function linkStarters(paths: Home, starters: string): void {
   mkdirSync(join(paths.cache, 'guesthouse'), { recursive: true, mode: 0o700 });
   symlinkSync(starters, join(paths.cache, 'guesthouse/starters'));
+}
+
+/**
+ * Lets a temporary home use the starter images that tests share, so that one is built once:
+ * `$GUESTHOUSE_TEST_CACHE/starters`, or a folder of this user's in /tmp.
+ */
+export function shareStarters(paths: Home): void {
+  const starters = join(sharedCache(), 'starters');
+  mkdirSync(starters, { recursive: true, mode: 0o700 });
+  linkStarters(paths, starters);
+}
+
+/**
+ * Lets a temporary home use starter images that this person or the tests built before.
+ * @returns their folder; null when there are none, and the home then builds its own
+ */
+export function linkBuiltStarters(paths: Home): string | null {
+  const own = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'guesthouse');
+  const built = (starters: string) =>
+    existsSync(starters) &&
+    readdirSync(starters).some((name) => existsSync(join(starters, name, 'starter.json')));
+  const found = [join(own, 'starters'), join(sharedCache(), 'starters')].find(built);
+  if (found) linkStarters(paths, found);
+  return found ?? null;
 }

@@ -15,6 +15,8 @@ export interface PasswordServer {
   /** `SHA256:…` of the key it shows. */
   readonly fingerprint: string;
   authorizedKeys(): string;
+  /** Ends it and starts it with another host key, as a machine that was installed anew, or somebody else. */
+  changeHostKey(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -38,12 +40,14 @@ export async function startPasswordServer(): Promise<PasswordServer> {
   const home = join(dir, user);
   execFileSync('useradd', ['-m', '-d', home, '-s', '/bin/bash', '-k', '/dev/null', user]);
   let child: ChildProcess | null = null;
+  const end = async () => {
+    if (!child || child.exitCode !== null) return;
+    const ended = new Promise((resolve) => child?.once('exit', resolve));
+    child.kill();
+    await ended;
+  };
   const stop = async () => {
-    if (child && child.exitCode === null) {
-      const ended = new Promise((resolve) => child?.once('exit', resolve));
-      child.kill();
-      await ended;
-    }
+    await end();
     // Sessions are processes of their own and would keep the account busy.
     for (let tries = 0; tries < 20; tries++) {
       try {
@@ -58,7 +62,11 @@ export async function startPasswordServer(): Promise<PasswordServer> {
   try {
     execFileSync('chpasswd', { input: `${user}:${password}\n` });
     const hostKey = join(dir, 'host');
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'host', '-f', hostKey]);
+    const makeHostKey = () => {
+      for (const file of [hostKey, `${hostKey}.pub`]) rmSync(file, { force: true });
+      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'host', '-f', hostKey]);
+    };
+    makeHostKey();
     const fingerprint = execFileSync('ssh-keygen', ['-lf', `${hostKey}.pub`], { encoding: 'utf8' }).split(
       ' ',
     )[1]!;
@@ -83,21 +91,29 @@ export async function startPasswordServer(): Promise<PasswordServer> {
         '',
       ].join('\n'),
     );
-    child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', 'pipe'] });
-    let log = '';
-    await new Promise<void>((resolve, reject) => {
-      child?.stderr?.on('data', (chunk: Buffer) => {
-        log += chunk.toString();
-        if (log.includes('Server listening')) resolve();
+    const begin = async () => {
+      child = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+      let log = '';
+      await new Promise<void>((resolve, reject) => {
+        child?.stderr?.on('data', (chunk: Buffer) => {
+          log += chunk.toString();
+          if (log.includes('Server listening')) resolve();
+        });
+        child?.once('exit', () => reject(new Error(`sshd ended: ${log}`)));
       });
-      child?.once('exit', () => reject(new Error(`sshd ended: ${log}`)));
-    });
+    };
+    await begin();
     return {
       port,
       user,
       password,
       home,
       fingerprint,
+      async changeHostKey() {
+        await end();
+        makeHostKey();
+        await begin();
+      },
       authorizedKeys: () => readFileSync(join(home, '.ssh/authorized_keys'), 'utf8'),
       stop,
     };

@@ -2,9 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Operation } from '../../shared/model/operation.ts';
+import type { ClonePlan, CloneResult } from '../../shared/model/template.ts';
 import { amount, publicKeysIn, whole } from './commands/create.ts';
+import { cancelledText } from './commands/templates.ts';
 import { exitCodeOf } from './exit-codes.ts';
-import { facts, plain, size, table } from './output.ts';
+import { byName, deletedLines, facts, Progress, plain, size, table } from './output.ts';
 import { portPair } from './port-pair.ts';
 import { resolve } from './resolve.ts';
 
@@ -130,4 +133,48 @@ it('joins two ends of a channel: order kept, nothing lost before the first liste
   a.postMessage(4);
   await closed;
   expect(got).toEqual([1, 2, 3]);
+});
+
+describe('progress without a terminal', () => {
+  const operation = (phase: string) => ({ title: 'Waiting for web', phase, fraction: null }) as Operation;
+  it('is a line a phase, and one again when a phase goes on for long', () => {
+    const lines: string[] = [];
+    let now = 0;
+    const stream = { isTTY: false, write: (text: string) => lines.push(text) } as never;
+    const progress = new Progress(stream, false, () => now);
+    for (; now <= 25_000; now += 1000) progress.show(operation(`Waiting for sshd, ${now / 1000} s`));
+    progress.show(operation('Done'));
+    expect(lines).toEqual([
+      'Waiting for web: Waiting for sshd, 0 s\n',
+      'Waiting for web: Waiting for sshd, 10 s\n',
+      'Waiting for web: Waiting for sshd, 20 s\n',
+      'Waiting for web: Done\n',
+    ]);
+  });
+});
+
+describe('what is said of many', () => {
+  it('sorts names as people do, capitals and numbers included', () => {
+    const names = ['web-10', 'Beta', 'web-9', 'alpha'].map((name) => ({ name }));
+    expect(byName(names).map(({ name }) => name)).toEqual(['alpha', 'Beta', 'web-9', 'web-10']);
+  });
+  it('gives what is deleted a total', () => {
+    expect(deletedLines([{ path: '/a', bytes: 1024 }])).toEqual(['  /a (1.0 KiB)']);
+    const two = [
+      { path: '/a', bytes: 1024 },
+      { path: '/b', bytes: 1 << 20 },
+    ];
+    expect(deletedLines(two).at(-1)).toBe('  2 files, 1.0 MiB in all');
+  });
+  it('says of a cancelled batch what was made and what was not', () => {
+    const items = ['a', 'b', 'c'].map((name) => ({ name }));
+    const result = (name: string, id: string | null) => ({ name, id, status: 'made', error: null });
+    const text = cancelledText(
+      { items } as unknown as ClonePlan,
+      [result('b', 'b-1'), result('a', null)] as unknown as CloneResult[],
+    );
+    expect(text).toBe(
+      'Cancelled: 1 of 3 clones were made, and stay.\nMade: b.\nNot made, or removed again: a, c.',
+    );
+  });
 });

@@ -44,24 +44,47 @@ export function size(bytes: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** What goes, a line a file, and how much that is. */
+export function deletedLines(
+  removed: readonly { readonly path: string; readonly bytes: number }[],
+): string[] {
+  const total = removed.reduce((sum, file) => sum + file.bytes, 0);
+  return [
+    ...removed.map((file) => `  ${file.path} (${size(file.bytes)})`),
+    ...(removed.length > 1 ? [`  ${removed.length} files, ${size(total)} in all`] : []),
+  ];
+}
+
+/** Lists are in this order, for people and for programs: numbers in names count as numbers. */
+export function byName<T extends { readonly name: string }>(items: readonly T[]): T[] {
+  return [...items].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+}
+
+/** Milliseconds after which a phase that goes on is said again where there is no terminal. */
+const sayAgainMs = 10_000;
+
 /** Shows an operation on stderr: one line that changes on a terminal, else a line a phase. */
 export class Progress {
   private last = '';
   private shown = false;
+  private writtenAt = 0;
 
   constructor(
     private readonly stream: NodeJS.WriteStream,
     private readonly quiet: boolean,
+    private readonly now: () => number = Date.now,
   ) {}
 
   show(operation: Operation): void {
     if (this.quiet) return;
     const text = plain(operation.phase ? `${operation.title}: ${operation.phase}` : operation.title);
     if (!this.stream.isTTY) {
-      // A counter in the phase is not another phase.
+      // A counter in the phase is not another phase; but a log that stands still looks like a hang.
       const phase = text.replace(/\d+/g, '#');
-      if (phase !== this.last) this.stream.write(`${text}\n`);
+      if (phase === this.last && this.now() - this.writtenAt < sayAgainMs) return;
+      this.stream.write(`${text}\n`);
       this.last = phase;
+      this.writtenAt = this.now();
       return;
     }
     const part = operation.fraction === null ? '' : ` ${Math.round(operation.fraction * 100)} %`;

@@ -156,7 +156,7 @@ export class Runner {
     }
   }
 
-  /** The owner of the library stays until what others began through it has ended. */
+  /** The owner of the library stays until what was begun through it, here or by its clients, has ended. */
   private async leave(core: SharedCore | null, quiet: boolean): Promise<void> {
     if (!core) return;
     try {
@@ -164,7 +164,7 @@ export class Runner {
         if (this.abort.signal.aborted) throw new CancelledError();
         if (!quiet) {
           const titles = running.map((operation) => operation.title).join(', ');
-          process.stderr.write(`Waiting for what others began (${titles}); Ctrl-C cancels it.\n`);
+          process.stderr.write(`Staying until this has ended: ${titles}. Ctrl-C cancels it.\n`);
         }
         await this.untilOneEnds(core, running);
       });

@@ -193,6 +193,8 @@ class Shell {
     if (this.window || this.ending) return;
     this.ending = true;
     try {
+      // What the page remembers for the next start is written after a while otherwise.
+      session.defaultSession.flushStorageData();
       await this.core?.close();
     } catch (error) {
       this.options.log.error('closing', error);

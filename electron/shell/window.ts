@@ -74,6 +74,8 @@ const pagePreferences = (preload: string): Electron.WebPreferences => ({
   webviewTag: false,
   navigateOnDragDrop: false,
   spellcheck: false,
+  // A hidden page's timers come once a second, then once a minute: consoles would hold up the programs in them.
+  backgroundThrottling: false,
   v8CacheOptions: 'bypassHeatCheck',
 });
 

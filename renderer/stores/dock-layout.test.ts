@@ -5,6 +5,7 @@ import {
   neighbour,
   type Pane,
   reconcile,
+  renamed,
   splitAt,
   terminalsOf,
   without,
@@ -13,6 +14,28 @@ import {
 
 const one: Pane = { terminal: 'a' };
 const three = splitAt(splitAt(one, 'a', 'row', 'b'), 'b', 'column', 'c');
+
+describe('a layout of the run before', () => {
+  it('takes the new consoles in the places of the old, and closes up where one did not come back', () => {
+    const pane: Pane = {
+      split: 'row',
+      ratio: 0.3,
+      a: { terminal: 'one' },
+      b: { split: 'column', ratio: 0.5, a: { terminal: 'two' }, b: { terminal: 'three' } },
+    };
+    const names = new Map([
+      ['one', 'uno'],
+      ['three', 'tre'],
+    ]);
+    expect(renamed(pane, names)).toEqual({
+      split: 'row',
+      ratio: 0.3,
+      a: { terminal: 'uno' },
+      b: { terminal: 'tre' },
+    });
+    expect(renamed(pane, new Map())).toBeNull();
+  });
+});
 
 describe('panes of a tab', () => {
   it('splits, and fills the whole without a gap', () => {

@@ -38,6 +38,17 @@ export function without(pane: Pane, terminal: string): Pane | null {
   return a && b ? (a === pane.a && b === pane.b ? pane : { ...pane, a, b }) : (a ?? b);
 }
 
+/** The same places with other terminals in them; those without another leave theirs. Null when none is left. */
+export function renamed(pane: Pane, names: ReadonlyMap<string, string>): Pane | null {
+  if ('terminal' in pane) {
+    const terminal = names.get(pane.terminal);
+    return terminal === undefined ? null : { terminal };
+  }
+  const a = renamed(pane.a, names);
+  const b = renamed(pane.b, names);
+  return a && b ? { ...pane, a, b } : (a ?? b);
+}
+
 /** Puts a terminal right of (row) or below (column) another. */
 export function splitAt(pane: Pane, at: string, split: 'row' | 'column', added: string): Pane {
   if ('terminal' in pane)

@@ -23,11 +23,13 @@ interface DockState {
   /** Consoles that rang while they were not in front. */
   readonly bells: ReadonlySet<string>;
   set: (patch: Partial<Pick<DockState, 'tabs' | 'group' | 'bells'>>) => void;
+  /** Lays the consoles there are as these tabs say; those they do not name get one of their own. */
+  lay: (tabs: readonly DockTab[]) => void;
 }
 
 // Survives a reload of the window, as the consoles do; not a new start.
 const storageKey = 'dock';
-const paneSchema: z.ZodType<Pane> = z.lazy(() =>
+export const paneSchema: z.ZodType<Pane> = z.lazy(() =>
   z.union([
     z.object({ terminal: z.string() }),
     z.object({
@@ -53,6 +55,13 @@ export const useDock = create<DockState>()((set) => ({
   group: new Set(),
   bells: new Set(),
   set: (patch) => set(patch),
+  lay: (tabs) =>
+    set({
+      tabs: reconcile(
+        tabs,
+        useConsoles.getState().all.map(({ id }) => id),
+      ),
+    }),
 }));
 
 /** Whether the first snapshot is there: before it there are no terminals, and the stored tabs must stay. */

@@ -1,4 +1,4 @@
-const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 /** Bytes for people: 1024 to the step, two significant places where they tell something. */
 export function bytes(count: number): string {

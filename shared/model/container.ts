@@ -259,7 +259,7 @@ export const limitsSchema = z.object({
   memory: z
     .number()
     .int()
-    .min(512 * 1024, 'A container needs at least 512 KB of memory.')
+    .min(512 * 1024, 'A container needs at least 512 KiB of memory.')
     .max(2 ** 50)
     .nullable()
     .default(null),

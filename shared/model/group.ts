@@ -26,9 +26,9 @@ export type IoLimit = z.output<typeof ioLimit>;
 /** What all members of a group may use together. Null: no limit of its own. */
 export const groupLimits = z.object({
   /** Bytes. Above it the kernel reclaims, then ends a member's process (memory.max). */
-  memoryMax: z.number().int().min(leastMemory, 'At least 1 MB.').max(most).nullable().default(null),
+  memoryMax: z.number().int().min(leastMemory, 'At least 1 MiB.').max(most).nullable().default(null),
   /** Bytes. Above it members are slowed down and their memory reclaimed; nothing is ended (memory.high). */
-  memoryHigh: z.number().int().min(leastMemory, 'At least 1 MB.').max(most).nullable().default(null),
+  memoryHigh: z.number().int().min(leastMemory, 'At least 1 MiB.').max(most).nullable().default(null),
   /** Bytes of swap beside the memory. */
   swapMax: z.number().int().min(0).max(most).nullable().default(null),
   /** Cores' worth of time: 0.5 is half of one. */

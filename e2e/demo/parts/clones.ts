@@ -12,6 +12,7 @@ import {
 } from '../../../renderer/ui/testids.ts';
 import type { Bridge } from '../../../shared/ipc/contract.ts';
 import { endGuests } from '../../lib/library.ts';
+import { waitWithProgress } from '../../lib/progress.ts';
 import { waitForTerminal } from '../../lib/screen.ts';
 import type { DemoContext, DemoPart } from '../part.ts';
 
@@ -22,7 +23,7 @@ const clones = ['web-1', 'web-2'];
 const go = (page: Page, section: string) => page.getByTestId(navTestId(section)).click();
 
 /** The guest of the part before, off; made anew when this part plays alone. */
-async function sourceGuest({ page }: DemoContext): Promise<void> {
+async function sourceGuest({ page, note }: DemoContext): Promise<void> {
   await go(page, 'guests');
   const row = page.getByTestId(guestRowTestId(source));
   if ((await row.count()) === 0) {
@@ -31,7 +32,8 @@ async function sourceGuest({ page }: DemoContext): Promise<void> {
     await page.getByText('Start it and open its console').click();
     await page.getByTestId(testIds.createSubmit).click();
   }
-  await row.click({ timeout: 6 * minute });
+  await waitWithProgress(page, row, note);
+  await row.click();
   await expect(page.getByTestId(guestStateTestId(source))).toHaveText('Off');
 }
 

@@ -3,16 +3,25 @@ import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@playwright/test';
 import {
+  actionTestId,
+  bulkTestId,
   copyHostTestId,
+  dockTabTestId,
+  guestRowTestId,
+  guestStateTestId,
   keyRowTestId,
   navTestId,
   serverRowTestId,
   testIds,
 } from '../../../renderer/ui/testids.ts';
+import { bridgeCall, startClones } from '../../lib/clones.ts';
+import { endGuests } from '../../lib/library.ts';
 import { paneText } from '../../lib/screen.ts';
 import { canServePasswords, type PasswordServer, startPasswordServer } from '../../lib/sshd.ts';
 import type { DemoContext, DemoPart } from '../part.ts';
 
+const minute = 60_000;
+const guests = ['app-1', 'app-2'];
 let server: PasswordServer | null = null;
 
 /** Passwords need an account on this computer, which only root can make. */
@@ -115,8 +124,54 @@ export const sshAccess: DemoPart = {
         await page.getByTestId(testIds.typeToAll).click();
       },
     },
+    {
+      title: 'consoles of two guests: typed into together, with host keys known from their disks',
+      async run({ page, shot }) {
+        const { keys } = await bridgeCall(page, 'keys.list', undefined);
+        const laptop = keys.find((key) => key.name === 'laptop');
+        if (!laptop) throw new Error('The key laptop is gone.');
+        await startClones(page, guests, laptop.id);
+        await page.getByTestId(navTestId('guests')).click();
+        for (const name of guests)
+          await expect(page.getByTestId(guestStateTestId(name))).toHaveText('Running', { timeout: minute });
+        await page.getByTestId(guestRowTestId(guests[0]!)).click();
+        await page.getByTestId(guestRowTestId(guests[1]!)).click({ modifiers: ['Control'] });
+        await page.getByTestId(bulkTestId('ssh')).click();
+        await shot('waiting for two guests');
+        for (const name of guests) {
+          await page.getByTestId(dockTabTestId(`${name} ssh`)).click();
+          await expect.poll(() => paneText(page, 0), { timeout: 4 * minute }).toContain(`debian@${name}`);
+        }
+        await expect(page.getByTestId(testIds.prompt)).toHaveCount(0);
+        await page.getByTestId('dock-split').click();
+        await page.getByRole('menuitem', { name: `Right: ${guests[0]}, which is open` }).click();
+        await page.getByTestId(testIds.typeToAll).click();
+        await page.keyboard.type('echo of-$(hostname)-$((40+2))\n');
+        await expect.poll(() => paneText(page, 0), { timeout: minute }).toContain(`of-${guests[1]}-42`);
+        await expect.poll(() => paneText(page, 1), { timeout: minute }).toContain(`of-${guests[0]}-42`);
+        await shot('typing into two guests');
+        await page.getByTestId(testIds.typeToAll).click();
+      },
+    },
+    {
+      title: 'one of them reboots, and its console comes back by itself',
+      async run({ page, shot }) {
+        const pane = page.locator('[data-terminal]:visible').nth(1);
+        await page.getByTestId(guestRowTestId(guests[0]!)).click();
+        await page.getByTestId(actionTestId('more')).click();
+        await page.getByTestId(actionTestId('reboot')).click();
+        await expect(pane).toContainText('Waiting for sshd', { timeout: 2 * minute });
+        await shot('rebooting');
+        await expect(pane).not.toContainText('Waiting for sshd', { timeout: 4 * minute });
+        await pane.locator('.xterm-helper-textarea').focus();
+        await page.keyboard.type('clear; echo back-$((1+1))\n');
+        await expect.poll(() => paneText(page, 1), { timeout: minute }).toContain('back-2');
+        await shot('back');
+      },
+    },
   ],
-  async cleanUp() {
+  async cleanUp({ page }) {
+    await endGuests(page);
     await server?.stop();
     server = null;
   },

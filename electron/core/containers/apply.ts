@@ -184,7 +184,7 @@ export async function applyLimits(
   if (!now || now.mode === 'none') return applyNet(engine, pid, wanted, facts);
   if (wanted.memory !== null && now.memory > wanted.memory)
     throw new GuesthouseError('wrong-state', 'The container uses more memory than that.', {
-      why: `It uses ${mib(now.memory)} MB; ${mib(wanted.memory)} MB would make the kernel kill it.`,
+      why: `It uses ${mib(now.memory)} MiB; ${mib(wanted.memory)} MiB would make the kernel kill it.`,
       todo: 'Give it more, or stop it first.',
     });
   const kinds = differing(wanted, now.limits, strict);

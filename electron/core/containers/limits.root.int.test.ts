@@ -110,7 +110,7 @@ describe('limits changed while it runs', () => {
     await expect.poll(() => call('containers.logs', { id: made.id }), { timeout: 60_000 }).toContain('full');
     await expect(
       call('containers.setLimits', { id: made.id, limits: { memory: 4 << 20 } }),
-    ).rejects.toMatchObject({ code: 'wrong-state', why: expect.stringContaining('MB') });
+    ).rejects.toMatchObject({ code: 'wrong-state', why: expect.stringContaining('MiB') });
     expect((await room.detail(made.id)).inForce).toMatchObject({ memory: 256 << 20 });
     expect((await room.detail(made.id)).container.state).toBe('running');
   });

@@ -72,10 +72,14 @@ describe('verdicts', () => {
       required,
     });
     expect(programsVerdict([program('a', '/a', true)]).status).toBe('ok');
-    expect(programsVerdict([program('a', '/a', true), program('b', null, false)])).toMatchObject({
+    const optional = [program('a', '/a', true), program('b', null, false)];
+    expect(programsVerdict(optional, false)).toMatchObject({
       status: 'warning',
+      summary: 'All that is needed is there. Optional, and not installed: b.',
+      todo: expect.stringContaining('Guests run without'),
       command: 'sudo apt install b-pkg',
     });
+    expect(programsVerdict(optional, true).command).toBe('apt install b-pkg');
     expect(programsVerdict([program('a', null, true)])).toMatchObject({ status: 'bad' });
   });
 

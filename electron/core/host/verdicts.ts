@@ -123,7 +123,10 @@ export function diskVerdict({ path, total, free }: HostReport['disk']): Verdict 
   };
 }
 
-export function programsVerdict(programs: readonly ProgramStatus[]): Verdict {
+export function programsVerdict(
+  programs: readonly ProgramStatus[],
+  asRoot = process.getuid?.() === 0,
+): Verdict {
   const missing = programs.filter((program) => program.path === null);
   const required = missing.filter((program) => program.required);
   const packages = [...new Set(missing.map((program) => program.package))];
@@ -136,9 +139,14 @@ export function programsVerdict(programs: readonly ProgramStatus[]): Verdict {
       required.length > 0
         ? `Missing: ${names(required)}.`
         : missing.length > 0
-          ? `All that is needed is there; not installed: ${names(missing)}.`
+          ? `All that is needed is there. Optional, and not installed: ${names(missing)}.`
           : 'All there.',
-    todo: missing.length > 0 ? 'Install what is missing.' : null,
-    command: missing.length > 0 ? `sudo apt install ${packages.join(' ')}` : null,
+    todo:
+      required.length > 0
+        ? 'Install what is missing.'
+        : missing.length > 0
+          ? `Guests run without: ${missing.map(({ name, purpose }) => `${name} ${purpose.charAt(0).toLowerCase()}${purpose.slice(1)}`).join('; ')}.`
+          : null,
+    command: missing.length > 0 ? `${asRoot ? '' : 'sudo '}apt install ${packages.join(' ')}` : null,
   };
 }

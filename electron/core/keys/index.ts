@@ -347,7 +347,10 @@ export function createKeys(deps: KeysDeps): Keys {
       // A server without a word of ours about keys: ssh's own choice, from the person's configuration.
       if (kind === 'server' && used.length === 0) return { files: [], only: false };
       const usual = keys.filter(({ location, name }) => location === 'app' || /^id_/.test(name));
-      return { files: [...new Set([...used, ...usual].map(file))].slice(0, maxOffered), only: false };
+      // A guest may have been given any key when it was made. Those without a public half would be asked about first.
+      const others = kind === 'guest' ? keys.filter((key) => key.path !== null && key.publicPath !== null) : [];
+      const offered = new Set([...used, ...usual, ...others].map(file));
+      return { files: [...offered].slice(0, maxOffered), only: false };
     },
   };
 }

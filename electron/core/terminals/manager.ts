@@ -60,7 +60,8 @@ export interface EndExplained {
   readonly reason: string;
   /** Try again by itself. */
   readonly again: boolean;
-  readonly error: ErrorCode | null;
+  /** The code of the failure, where it has one. */
+  readonly error?: ErrorCode | null;
 }
 
 type TerminalHandlers = Handlers<
@@ -254,7 +255,7 @@ class Manager implements Terminals {
     const { exitCode } = end;
     if (said instanceof Promise)
       this.change(id, { status: 'ended', reason: 'The connection ended. Looking why…', exitCode });
-    const { reason, again, error } = await said;
+    const { reason, again, error = null } = await said;
     // Someone connected again, or closed it, meanwhile.
     if (this.entries.get(id) !== entry || entry.started || entry.launching) return;
     this.change(id, { status: 'ended', reason, exitCode, error });

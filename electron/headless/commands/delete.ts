@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { exitCodes } from '../exit-codes.ts';
-import { plain, size } from '../output.ts';
+import { deletedLines, plain } from '../output.ts';
 import type { Runner } from '../run.ts';
 
 export function registerDelete(program: Command, runner: Runner): void {
@@ -14,7 +14,7 @@ export function registerDelete(program: Command, runner: Runner): void {
     const yes = remove.opts().yes === true;
     const lines = [
       `${yes ? 'Deleted' : 'This would delete'} ${guest.name}:`,
-      ...plan.removed.map((file) => `  ${file.path} (${size(file.bytes)})`),
+      ...deletedLines(plan.removed),
       ...(plan.kept.length > 0 ? [yes ? 'Kept:' : 'And keep:'] : []),
       ...plan.kept.map((file) => `  ${file.path}: ${file.why}`),
     ];

@@ -4,7 +4,7 @@ import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
 import { type Key, type KeyCopyHost, keyTypes, type PermissionProblem } from '../../../shared/model/key.ts';
 import { answering, readSecret } from '../answers.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { facts, plain, table } from '../output.ts';
+import { byName, facts, plain, table } from '../output.ts';
 import type { Answer, Run, Runner } from '../run.ts';
 
 async function keyOf(run: Run, ref: string): Promise<Key> {
@@ -35,7 +35,8 @@ export function registerKeys(program: Command, runner: Runner): void {
 
   const list = runner.define(keys, 'list', 'List the keys').alias('ls');
   runner.action<[]>(list, async ({ core }) => {
-    const all = await core.call('keys.list', undefined);
+    const found = await core.call('keys.list', undefined);
+    const all = { ...found, keys: byName(found.keys) };
     const rows = all.keys.map((key) => [
       key.name,
       key.location === 'ssh' ? '~/.ssh' : 'guesthouse',

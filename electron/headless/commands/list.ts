@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Guest, guestStateWords } from '../../../shared/model/guest.ts';
-import { table } from '../output.ts';
+import { byName, table } from '../output.ts';
 import type { Runner } from '../run.ts';
 
 export function address(guest: Guest): string {
@@ -17,10 +17,9 @@ export function registerList(program: Command, runner: Runner): void {
   runner.action<[]>(list, async ({ core }) => {
     const { running, tag } = list.opts<{ running?: boolean; tag?: string }>();
     const { guests } = await core.call('core.snapshot', undefined);
-    const shown = guests
+    const shown = byName(guests)
       .filter((guest) => !running || guest.pid !== null)
-      .filter((guest) => tag === undefined || guest.tags.includes(tag))
-      .sort((a, b) => a.name.localeCompare(b.name));
+      .filter((guest) => tag === undefined || guest.tags.includes(tag));
     const rows = shown.map((guest) => [
       guest.name,
       guestStateWords[guest.state].word,

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { Server } from '../../../shared/model/server.ts';
 import { answering } from '../answers.ts';
-import { facts, plain, table } from '../output.ts';
+import { byName, facts, plain, table } from '../output.ts';
 import type { Run, Runner } from '../run.ts';
 
 async function serverOf(run: Run, ref: string): Promise<Server> {
@@ -31,7 +31,7 @@ export function registerServers(program: Command, runner: Runner): void {
 
   const list = runner.define(servers, 'list', 'List the servers').alias('ls');
   runner.action<[]>(list, async ({ core }) => {
-    const all = await core.call('servers.list', undefined);
+    const all = byName(await core.call('servers.list', undefined));
     const rows = all.map((one) => [one.name, destination(one), one.jump ?? '-', one.tags.join(', ') || '-']);
     const empty = 'No servers. Add one: guesthouse servers add NAME ADDRESS --user USER';
     return { data: all, text: rows.length ? table(['NAME', 'SSH', 'THROUGH', 'TAGS'], rows) : empty };

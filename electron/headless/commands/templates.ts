@@ -1,11 +1,24 @@
 import { type Command, Option } from 'commander';
-import { GuesthouseError } from '../../../shared/errors.ts';
+import { CancelledError, GuesthouseError, isCancelled } from '../../../shared/errors.ts';
 import { expandNames } from '../../../shared/model/name-pattern.ts';
+import type { ClonePlan, CloneResult } from '../../../shared/model/template.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { plain, size, table } from '../output.ts';
+import { byName, deletedLines, plain, size, table } from '../output.ts';
 import type { Runner } from '../run.ts';
 import { amount, publicKeysIn, whole } from './create.ts';
 import { userDataIn } from './seed-file.ts';
+
+/** What a batch left when it was stopped: each clone is whole or gone. */
+export function cancelledText(plan: Pick<ClonePlan, 'items'>, results: readonly CloneResult[]): string {
+  const made = new Set(results.filter((one) => one.id !== null).map((one) => one.name));
+  const names = plan.items.map((item) => item.name);
+  const left = names.filter((name) => !made.has(name));
+  return [
+    `Cancelled: ${made.size} of ${names.length} clones were made${made.size > 0 ? ', and stay' : ''}.`,
+    ...(made.size > 0 ? [`Made: ${names.filter((name) => made.has(name)).join(', ')}.`] : []),
+    ...(left.length > 0 ? [`Not made, or removed again: ${left.join(', ')}.`] : []),
+  ].join('\n');
+}
 
 const collect = (value: string, before: string[] = []) => [...before, value];
 
@@ -14,7 +27,7 @@ export function registerTemplates(program: Command, runner: Runner): void {
 
   const list = runner.define(template, 'list', 'List the templates').alias('ls');
   runner.action<[]>(list, async ({ core }) => {
-    const all = await core.call('templates.list', undefined);
+    const all = byName(await core.call('templates.list', undefined));
     const rows = all.map((one) => [
       one.name,
       `${one.memory} MiB`,
@@ -83,7 +96,7 @@ export function registerTemplates(program: Command, runner: Runner): void {
     if (yes) await core.call('templates.delete', { id: ref });
     const lines = [
       `${yes ? 'Deleted' : 'This would delete'} ${ref}:`,
-      ...plan.removed.map((file) => `  ${file.path} (${size(file.bytes)})`),
+      ...deletedLines(plan.removed),
       ...(plan.clones.length > 0
         ? [`Linked clones stand on it: ${plan.clones.map((clone) => clone.name).join(', ')}.`]
         : []),
@@ -167,10 +180,14 @@ export function registerTemplates(program: Command, runner: Runner): void {
     );
     const notes = [...plan.notes, ...plan.warnings.map((warning) => `Note: ${warning}`)].map(plain);
     if (options.dryRun) return { data: plan, text: [values, ...notes].join('\n') };
-    await follow(() => core.call('clones.run', { planId: plan.planId }));
-    const results = await core.call('clones.results', { planId: plan.planId });
+    const results = async () => core.call('clones.results', { planId: plan.planId });
+    await follow(() => core.call('clones.run', { planId: plan.planId })).catch(async (error: unknown) => {
+      if (!isCancelled(error)) throw error;
+      throw new CancelledError(cancelledText(plan, await results().catch(() => [])));
+    });
     if (options.wait === 'ssh')
-      for (const { id } of results) if (id !== null) await follow(() => core.call('guests.waitSsh', { id }));
-    return { data: results, text: [values, ...notes].join('\n') };
+      for (const { id } of await results())
+        if (id !== null) await follow(() => core.call('guests.waitSsh', { id }));
+    return { data: await results(), text: [values, ...notes].join('\n') };
   });
 }

@@ -53,7 +53,7 @@ export function HardwareStep({
           autoFocus
         />
         <NumberField
-          label="Memory, MB"
+          label="Memory, MiB"
           value={form.memory ?? Number.NaN}
           onChange={(memory) => put({ memory: orNull(memory) })}
           min={64}
@@ -62,7 +62,7 @@ export function HardwareStep({
           hint={`${source.name} has ${source.memory}.`}
         />
         <NumberField
-          label="Grow the disk to, GB"
+          label="Grow the disk to, GiB"
           value={form.diskSize ?? Number.NaN}
           onChange={(size) => put({ diskSize: orNull(size) })}
           min={1}

@@ -95,7 +95,7 @@ export function NamesStep({
             label: 'Linked clone',
             hint:
               source.kind === 'template'
-                ? 'Keeps only what differs from the template’s disk: made at once, about 1 MB each. The template cannot be deleted while it exists.'
+                ? 'Keeps only what differs from the template’s disk: made at once, about 1 MiB each. The template cannot be deleted while it exists.'
                 : `Keeps only what differs: made at once. The disk of ${source.name} becomes a read-only base that both stand on.`,
           },
           {

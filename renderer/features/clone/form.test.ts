@@ -63,7 +63,7 @@ describe('names as one types', () => {
 describe('the second page', () => {
   it('finds what core would refuse, by field', () => {
     expect(checkForm(form, source)).toEqual({});
-    expect(checkForm({ ...form, diskSize: 2 }, source).diskSize).toContain('the source has 3 GB');
+    expect(checkForm({ ...form, diskSize: 2 }, source).diskSize).toContain('the source has 3 GiB');
     expect(checkForm({ ...form, diskSize: 3 }, source)).toEqual({});
     expect(checkForm({ ...form, loginUser: '-oProxyCommand=x' }, source).loginUser).toBeDefined();
     expect(checkForm({ ...form, pasted: '-----BEGIN OPENSSH PRIVATE KEY-----' }, source).pasted).toMatch(

@@ -111,9 +111,9 @@ export function checkForm(form: CloneForm, source: CloneSource): Problems {
   if (user !== '' && !/^[a-z_][a-z0-9_-]{0,31}$/.test(user))
     problems.loginUser = 'A Linux user name: small letters, digits, - and _.';
   if (form.vcpus !== null && !(form.vcpus >= 1 && form.vcpus <= 256)) problems.vcpus = 'From 1 to 256.';
-  if (form.memory !== null && !(form.memory >= 64)) problems.memory = 'At least 64 MB.';
+  if (form.memory !== null && !(form.memory >= 64)) problems.memory = 'At least 64 MiB.';
   if (form.diskSize !== null && source.diskBytes !== null && form.diskSize * 2 ** 30 < source.diskBytes)
-    problems.diskSize = `A disk can only grow: the source has ${(source.diskBytes / 2 ** 30).toFixed(1).replace(/\.0$/, '')} GB.`;
+    problems.diskSize = `A disk can only grow: the source has ${(source.diskBytes / 2 ** 30).toFixed(1).replace(/\.0$/, '')} GiB.`;
   const lines = keyLines(form.pasted);
   if (lines.some((line) => line.includes('PRIVATE KEY')))
     problems.pasted = 'This is a private key. Paste the public one, the file that ends in .pub.';

@@ -9,6 +9,7 @@ import { openPort } from '../../bridge/port.ts';
 import { useConnection } from '../../stores/connection.ts';
 import { activeTab, closeConsole, ownTab, ring, useDock } from '../../stores/dock.ts';
 import type { Rect } from '../../stores/dock-layout.ts';
+import { useGuests } from '../../stores/guests.ts';
 import { useSettings } from '../../stores/settings.ts';
 import { useTerminals } from '../../stores/terminals.ts';
 import { tellError } from '../../stores/toasts.ts';
@@ -64,6 +65,7 @@ export function TerminalView({
   const box = useRef<HTMLDivElement>(null);
   const [xterm, setXterm] = useState<Xterm | null>(null);
   const [searching, setSearching] = useState(false);
+  const [silent, setSilent] = useState(true);
   const [link, setLink] = useState<string | null>(null);
   const [paste, setPaste] = useState<string | null>(null);
   const fontSize = useSettings((state) => state.settings.consoleFontSize);
@@ -120,6 +122,7 @@ export function TerminalView({
           term,
           { postMessage: (message) => opened.postMessage(message) },
           useTerminals.getState().put,
+          () => setSilent(false),
         );
         opened.onmessage = (event: MessageEvent<TerminalToView>) => joined.receive(event.data);
         offs.push(
@@ -235,6 +238,7 @@ export function TerminalView({
         </div>
       )}
       <div ref={box} className={css.screen} data-testid={active && front ? testIds.terminal : undefined} />
+      {silent && <Silent terminal={terminal} />}
       {drop.over && <div className={css.dropHere}>Drop to copy it to {terminal.title}</div>}
       {drop.files && <UploadDialog terminal={terminal} files={drop.files} onClose={drop.done} />}
       {searching && xterm && (
@@ -268,6 +272,21 @@ export function TerminalView({
         </Confirm>
       )}
     </div>
+  );
+}
+
+/** What an empty console is empty for. */
+function Silent({ terminal }: { terminal: Terminal }) {
+  const guest = useGuests((state) => (terminal.subject === null ? undefined : state.byId[terminal.subject]));
+  if (terminal.kind !== 'serial' || !guest) return null;
+  const live = ['starting', 'restoring', 'running'].includes(guest.state);
+  if (!live) return null;
+  return (
+    <p className={css.silent}>
+      {guest.state === 'running'
+        ? `${guest.name} is starting. Its first words come in a few seconds, if its system writes to a serial port.`
+        : `${guest.name} is starting…`}
+    </p>
   );
 }
 

@@ -25,12 +25,15 @@ export class TerminalLink {
     private readonly screen: Screen,
     private readonly wire: Wire,
     private readonly onStatus: (terminal: Terminal) => void,
+    /** Called at every sign of life. */
+    private readonly onOutput: () => void = () => {},
   ) {}
 
   receive(message: TerminalToView): void {
     switch (message.t) {
       case 'replay':
         this.muted = true;
+        if (message.bytes.length > 0) this.onOutput();
         this.screen.write(message.bytes);
         break;
       case 'live':
@@ -40,6 +43,7 @@ export class TerminalLink {
         });
         break;
       case 'data':
+        this.onOutput();
         this.draw(message.bytes);
         break;
       case 'status':

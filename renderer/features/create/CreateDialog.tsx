@@ -102,7 +102,7 @@ function Form() {
           hint={report ? `This computer has ${report.cpu.threads}.` : undefined}
         />
         <NumberField
-          label="Memory, MB"
+          label="Memory, MiB"
           value={form.memory}
           onChange={(memory) => put({ memory })}
           min={64}
@@ -149,7 +149,7 @@ function Form() {
             ]}
           />
           <NumberField
-            label="Disk, GB"
+            label="Disk, GiB"
             value={form.diskSize ?? Number.NaN}
             onChange={(size) => put({ diskSize: Number.isNaN(size) ? null : size })}
             min={1}

@@ -52,8 +52,8 @@ export function checkForm(
     const field = issue.path[0];
     if (field === 'name') problems.name ??= issue.message;
     if (field === 'vcpus') problems.vcpus = 'From 1 to 256.';
-    if (field === 'memory') problems.memory = 'At least 64 MB.';
-    if (field === 'diskSize') problems.diskSize = 'From 1 to 65536 GB.';
+    if (field === 'memory') problems.memory = 'At least 64 MiB.';
+    if (field === 'diskSize') problems.diskSize = 'From 1 to 65536 GiB.';
     if (field === 'authorizedKeys') problems.keys = 'At most 50 keys.';
   }
   if (!problems.name && taken.some((name) => name.toLowerCase() === form.name.toLowerCase()))
