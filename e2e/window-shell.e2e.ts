@@ -133,7 +133,7 @@ test('consoles come back in a new start, in the places they had; guests ran on',
 });
 
 const guestPids = async () =>
-  (await bridgeCall(page, 'core.snapshot', undefined)).guests.map(({ pid }) => pid);
+  (await bridgeCall(page, 'core.snapshot', undefined)).guests.map(({ pid }) => pid).sort();
 
 test('an operation that runs is asked about when the window closes, and cancelled where one says so', async () => {
   // Nothing inside answers: it waits until its deadline, or until it is cancelled.

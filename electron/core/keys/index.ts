@@ -348,7 +348,8 @@ export function createKeys(deps: KeysDeps): Keys {
       if (kind === 'server' && used.length === 0) return { files: [], only: false };
       const usual = keys.filter(({ location, name }) => location === 'app' || /^id_/.test(name));
       // A guest may have been given any key when it was made. Those without a public half would be asked about first.
-      const others = kind === 'guest' ? keys.filter((key) => key.path !== null && key.publicPath !== null) : [];
+      const others =
+        kind === 'guest' ? keys.filter((key) => key.path !== null && key.publicPath !== null) : [];
       const offered = new Set([...used, ...usual, ...others].map(file));
       return { files: [...offered].slice(0, maxOffered), only: false };
     },

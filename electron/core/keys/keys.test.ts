@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { contract } from '../../../shared/ipc/contract.ts';
 import type { CoreEvent } from '../../../shared/ipc/events.ts';
 import type { PermissionProblem } from '../../../shared/model/key.ts';
@@ -116,6 +116,20 @@ describe('keys', () => {
     await expect(call('keys.create', { name: 'z', comment: 'a\nssh-rsa AAAA' })).rejects.toThrow();
     await expect(call('keys.create', { name: 'z', passphrase: 'a\nb' })).rejects.toThrow();
     expect((await create({ name: 'z', passphrase: 'abc' })).error?.code).toBe('invalid-input');
+  });
+
+  it('protects a key also in a session with a display, where ssh-keygen would ask by a program of its own', async () => {
+    vi.stubEnv('DISPLAY', ':99');
+    try {
+      const { id } = await create({ name: 'k', passphrase: 'first one' });
+      const opens = (words: string) =>
+        spawnSync('ssh-keygen', ['-y', '-P', words, '-f', path.join(ssh, 'k')]).status === 0;
+      expect([opens(''), opens('first one')]).toEqual([false, true]);
+      await call('keys.changePassphrase', { id, current: 'first one', next: 'second' });
+      expect([opens('first one'), opens('second')]).toEqual([false, true]);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it('changes and removes a passphrase, and tells a wrong one', async () => {

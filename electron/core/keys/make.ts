@@ -89,6 +89,12 @@ async function inTemporary<T>(folder: string, work: (dir: string) => Promise<T>)
 }
 
 /**
+ * Lets ssh-keygen read passphrases from stdin. Where there is a display (ssh(1), SSH_ASKPASS_REQUIRE) it would rather
+ * start an askpass program, and take an empty passphrase when there is none.
+ */
+const fromStdin = { SSH_ASKPASS_REQUIRE: 'never' };
+
+/**
  * Makes a key pair with ssh-keygen in `folder` (made 0700 when missing). The passphrase goes by stdin: `-N` would show
  * it to every user of this computer. The pair appears whole or not at all.
  * @throws {GuesthouseError} `name-taken`, `invalid-input`, `unsupported` without a security key for sk types
@@ -118,8 +124,15 @@ export async function makeKey(
         ...(spec.comment === '' ? [] : ['-C', spec.comment]),
         ...['-f', file],
       ],
-      { input: `${spec.passphrase}\n${spec.passphrase}\n`, signal: options.signal, env: options.env },
+      {
+        input: `${spec.passphrase}\n${spec.passphrase}\n`,
+        signal: options.signal,
+        env: options.env ?? fromStdin,
+      },
     );
+    // One that was asked for and is not there would be found out by a thief only.
+    if (spec.passphrase !== '' && !readPrivateHeader(await fs.readFile(file, 'utf8'))?.encrypted)
+      throw new GuesthouseError('program-failed', 'ssh-keygen did not protect the key. It was not kept.');
     await fs.chmod(`${file}.pub`, 0o644);
     await place(`${file}.pub`, path.join(folder, `${spec.name}.pub`));
     try {
@@ -158,7 +171,9 @@ export async function importKey(folder: string, name: string, text: string): Pro
     let publicLine: string | null = null;
     if (header.blob) publicLine = `${header.type} ${header.blob} ${name}\n`;
     else if (!header.encrypted)
-      publicLine = (await run(['ssh-keygen', '-y', '-f', file], { input: '\n', timeoutMs: 10_000 })).stdout;
+      publicLine = (
+        await run(['ssh-keygen', '-y', '-f', file], { input: '\n', timeoutMs: 10_000, env: fromStdin })
+      ).stdout;
     await place(file, path.join(folder, name));
     if (publicLine) {
       await writeAtomic(`${file}.pub`, publicLine, 0o644);
@@ -188,6 +203,7 @@ export async function changePassphrase(
       await run(['ssh-keygen', '-q', '-p', '-f', copy], {
         input: `${encrypted ? `${current}\n` : ''}${next}\n${next}\n`,
         timeoutMs: 30_000,
+        env: fromStdin,
       });
     } catch (error) {
       if (error instanceof GuesthouseError && /incorrect passphrase/i.test(error.detail ?? ''))
