@@ -184,6 +184,12 @@ test('the template lists its linked clones, refuses to go, and lets go of one th
   await expect(details.getByRole('button', { name: 'web-05', exact: true })).toBeVisible();
   await expectAccessible(page, 'a template with clones');
   await shot('templates');
+  await details.getByRole('button', { name: 'More actions' }).click();
+  await page.getByTestId('template-xml').click();
+  const xml = page.getByTestId(testIds.templateXml);
+  await expect(xml.locator('.cm-content')).toContainText('<name>debian-12</name>');
+  await expect(xml.locator('.cm-content')).toHaveAttribute('aria-readonly', 'true');
+  await xml.getByRole('button', { name: 'Close' }).click();
   await page.getByTestId(actionTestId('delete-template')).click();
   const refusal = page.getByTestId(testIds.dialog);
   await expect(refusal).toContainText('5 linked clones stand on its disk');

@@ -46,6 +46,7 @@ import {
   TemplateLabelsDialog,
   TemplateRenameDialog,
 } from './features/templates/TemplateDialogs.tsx';
+import { TemplateXmlDialog } from './features/templates/TemplateXmlDialog.tsx';
 import { useUi } from './stores/ui.ts';
 import { Button } from './ui/Button.tsx';
 import { Dialog } from './ui/Dialog.tsx';
@@ -86,6 +87,8 @@ export function OpenDialog() {
       return <SealDialog id={dialog.id} />;
     case 'template-delete':
       return <TemplateDeleteDialog id={dialog.id} />;
+    case 'template-xml':
+      return <TemplateXmlDialog key={dialog.id} id={dialog.id} />;
     case 'template-rename':
       return <TemplateRenameDialog id={dialog.id} />;
     case 'template-labels':

@@ -22,6 +22,7 @@ export type DialogState =
   | { readonly kind: 'seal'; readonly id: string | null }
   | { readonly kind: 'template-delete'; readonly id: string }
   | { readonly kind: 'template-rename'; readonly id: string }
+  | { readonly kind: 'template-xml'; readonly id: string }
   | { readonly kind: 'template-labels'; readonly id: string }
   | { readonly kind: 'repair'; readonly ids: readonly string[] }
   | { readonly kind: 'identity-restore'; readonly id: string }

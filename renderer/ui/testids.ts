@@ -9,6 +9,7 @@ export const testIds = {
   dockStatus: 'dock-status',
   terminal: 'terminal',
   xmlTab: 'xml-tab',
+  templateXml: 'template-xml-dialog',
   xmlDialog: 'xml-dialog',
   xmlEditor: 'xml-editor',
   screen: 'screen',

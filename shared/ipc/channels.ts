@@ -50,6 +50,7 @@ export const templateCalls = [
   'templates.list',
   'templates.planSeal',
   'templates.seal',
+  'templates.xml',
   'templates.rename',
   'templates.edit',
   'templates.deletePlan',

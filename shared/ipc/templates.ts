@@ -58,6 +58,8 @@ export const templateContract = {
   /** Reads the disk and says what sealing would change. The guest must be off. */
   'templates.planSeal': call(sealSpec).returns<SealPlan>(),
   'templates.seal': call(planned).returns<Started & { id: string }>(),
+  /** The domain XML as it is kept, to read: a template's is never edited. */
+  'templates.xml': call(one).returns<{ name: string; xml: string }>(),
   'templates.rename': call(one.extend({ name: guestName })).returns<void>(),
   /** Changes what is given: labels, and what clones get unless something else is chosen for them. */
   'templates.edit': call(

@@ -74,6 +74,9 @@ describe('a template', () => {
     templateId = started.id;
     const [template] = await test.core.call('templates.list', undefined);
     expect(template).toMatchObject({ id: templateId, name: 'debian', problem: null, linkedClones: [] });
+    const kept = await test.core.call('templates.xml', { id: templateId });
+    expect(kept.name).toBe('debian');
+    expect(kept.xml).toContain('<name>debian</name>');
     const row = await rowOf('debian');
     expect(row.facts).toMatchObject({
       machineIdState: 'empty',

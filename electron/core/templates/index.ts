@@ -164,6 +164,10 @@ export function createTemplates(deps: TemplatesDeps) {
       result.catch(() => {});
       return { operation: operation.id, id: secret.id };
     },
+    'templates.xml': async ({ id }) => {
+      const stored = await find(id);
+      return { name: nameOf(stored), xml: stored.text };
+    },
     'templates.rename': async ({ id, name }) => {
       const stored = await find(id);
       const own = nameKey(nameOf(stored));

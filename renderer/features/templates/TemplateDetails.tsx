@@ -1,4 +1,4 @@
-import { Copy, Ellipsis, FolderOpen, Pencil, Tags, Trash2 } from 'lucide-react';
+import { Copy, Ellipsis, FileCode, FolderOpen, Pencil, Tags, Trash2 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { Template } from '../../../shared/model/template.ts';
 import { shell } from '../../bridge/call.ts';
@@ -79,6 +79,13 @@ export function TemplateDetails({
               label: 'Edit…',
               icon: <Tags size={16} aria-hidden="true" />,
               run: () => open({ kind: 'template-labels', id }),
+            },
+            {
+              id: 'xml',
+              label: 'Show its XML',
+              icon: <FileCode size={16} aria-hidden="true" />,
+              testId: 'template-xml',
+              run: () => open({ kind: 'template-xml', id }),
             },
             {
               id: 'folder',
