@@ -73,11 +73,11 @@ test('a change of kind says what it means before it is made', async () => {
   const dialog = page.getByTestId(testIds.kindDialog);
   await expect(dialog).toContainText('What changes');
   await expect(dialog).toContainText('e1000e');
-  await dialog.getByText('Paravirtual', { exact: true }).click();
+  await dialog.getByText(/^No PC at all/).click();
   await expect(dialog).toContainText('kernel');
   await expect(dialog.getByRole('button', { name: 'Make it paravirtual' })).toBeDisabled();
   await expectAccessible(page, 'the kinds');
-  await dialog.getByText('Full', { exact: true }).click();
+  await dialog.getByText(/^Hardware as in a real PC/).click();
   await dialog.getByRole('button', { name: 'Make it full' }).click();
   await expect(row('disk:sda')).toContainText('SATA');
   await page.getByTestId(testIds.toast).getByRole('button', { name: 'Undo' }).last().click();
@@ -101,6 +101,7 @@ test('while it runs, what can be is changed at once and the rest waits, visibly'
     });
     socket.once('error', reject);
   });
+  await expect(page.getByTestId(testIds.guestDetails)).not.toContainText('Changes were made since');
   await add('Sound card');
   await expect(row('sound')).toContainText('at next start');
   await add('Watchdog');

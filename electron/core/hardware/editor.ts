@@ -117,7 +117,8 @@ export class HardwareEditor {
     await applyLive(this.live(entry, op), from, to);
     // What ran and what was wished were one text: they stay one.
     const together = entry.runningText === stored.text && structural ? to : after;
-    await this.nowRuns(entry, to.text === from.text ? running!.text : to.text);
+    // A change of a value leaves the rest of both texts as it stands.
+    await this.nowRuns(entry, structural ? to.text : edit(running!).text);
     await this.write(entry, stored, together);
     op.undo(() =>
       this.restore(entry.id, together.text, stored.text, { from: to, to: from, text: running!.text }),

@@ -9,7 +9,9 @@ import { Domain } from '../domain/index.ts';
 import type { CreateDeps } from '../guests/create-spec.ts';
 import { refresh } from '../guests/loading.ts';
 import type { Entry } from '../guests/registry.ts';
+import { savedFiles } from '../guests/saved.ts';
 import { isLive } from '../guests/transitions.ts';
+import { readTextIfAny } from '../platform/fs.ts';
 import { findProgram } from '../qemu/accelerators.ts';
 import { type CompareSurroundings, createCompare } from './compare.ts';
 import { differences } from './differences.ts';
@@ -65,7 +67,9 @@ export function createHardware(deps: HardwareDeps): {
   /** Images that this app made for a disk that was taken out since. */
   async function unusedDisks(entry: Entry): Promise<HardwareView['unusedDisks']> {
     const { folder } = entry.stored;
-    const texts = [entry.stored.text, entry.runningText ?? ''];
+    // A saved memory goes on with the disks it had.
+    const savedText = (await readTextIfAny(savedFiles(folder).xml)) ?? '';
+    const texts = [entry.stored.text, entry.runningText ?? '', savedText];
     const used = new Set(
       deps.registry.all().flatMap(({ disks }) => disks.flatMap((d) => [d.file, d.backing])),
     );
