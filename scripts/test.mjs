@@ -235,6 +235,10 @@ await main(async (args) => {
     return [{ name: 'build', status: 'passed' }];
   });
 
+  // Told to stop, it takes along what it started: see tool().
+  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }))
+    process.once(signal, () => process.exit(code));
+
   // Reading the sources keeps one processor busy while the other builds starters and boots guests.
   const sources = async () => {
     if (wanted.has('types')) await section('types', types);
