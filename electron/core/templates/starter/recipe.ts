@@ -84,6 +84,8 @@ export function guestFiles(identity: BuildIdentity): GuestFile[] {
     ),
     file('etc/repart.d/50-root.conf', '[Partition]\nType=root\n'),
     file('etc/systemd/system/grow-root.service', growRoot),
+    // One job that hangs would hold up a shutdown for the default of 90 s: systemd-system.conf(5).
+    file('etc/systemd/system.conf.d/10-guesthouse.conf', '[Manager]\nDefaultTimeoutStopSec=15s\n'),
     // sshd reads its configuration once, not twice: the check before the start costs half a second under emulation.
     file('etc/systemd/system/ssh.service.d/10-guesthouse.conf', '[Service]\nExecStartPre=\n'),
     file(
