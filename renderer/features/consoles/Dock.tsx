@@ -296,7 +296,9 @@ function Status({ terminal }: { terminal: Console }) {
   if (!line) return null;
   return (
     <div className={css.status} role="status" data-testid={testIds.dockStatus}>
-      <span title={line}>{line}</span>
+      <span title={line} className={terminal.error ? css.whole : undefined}>
+        {line}
+      </span>
       {terminal.kind === 'ssh' && terminal.status === 'ended' && terminal.subject && (
         <>
           {terminal.error === 'host-key-changed' && (
@@ -309,7 +311,7 @@ function Status({ terminal }: { terminal: Console }) {
           )}
           <Button
             size="small"
-            look="primary"
+            look={terminal.error === 'host-key-changed' ? 'plain' : 'primary'}
             onPress={() => void call('terminals.again', { id: terminal.id }).catch(tellError)}
           >
             Connect again
