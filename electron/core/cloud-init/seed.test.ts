@@ -46,7 +46,7 @@ describe('the medium', () => {
 describe('its drive', () => {
   const disk = { file: '/lib/guests/a/disk.qcow2', format: 'qcow2' };
   it.each([
-    ['hybrid', 'pc-q35-7.2', 'sata', 'cdrom'],
+    ['hybrid', 'pc-q35-7.2', 'virtio', 'disk'],
     ['full', 'pc-i440fx-7.2', 'ide', 'cdrom'],
     ['paravirtual', 'microvm', 'virtio', 'disk'],
   ] as const)('fits a %s guest, new or made before, and goes again', (kind, machine, bus, device) => {

@@ -41,12 +41,15 @@ export async function makeSeed(
   await writeAtomic(path.join(folder, seedFile), makeIso('CIDATA', files, now), 0o400);
 }
 
-/** The drive for a new domain: a CD drive, or on microvm, which has none, a read-only disk. */
+/**
+ * The drive for a new domain: a read-only virtio disk, which cloud-init takes like a CD. Kernels made for clouds (Debian's
+ * among them) have no driver for a SATA CD. Emulated hardware has a CD drive instead.
+ */
 export function seedDisk(folder: string, kind: GuestKind): NewDisk {
   return {
     file: path.join(folder, seedFile),
     format: 'raw',
-    device: kind === 'paravirtual' ? 'disk' : 'cdrom',
+    device: kind === 'full' ? 'cdrom' : 'disk',
     readonly: true,
     backing: [],
   };
@@ -57,11 +60,12 @@ export function withSeedDrive(domain: Domain, folder: string): Domain {
   const micro = domain.get(domainProps.machine)?.startsWith('microvm') === true;
   const bare = withoutSeedDrive(domain);
   const q35 = /q35|^virt(-|$)/.test(domain.get(domainProps.machine) ?? 'pc');
-  const bus = micro ? 'virtio' : q35 ? 'sata' : 'ide';
-  const target = freeTarget(bare, micro ? 'vd' : q35 ? 'sd' : 'hd', bus);
+  const virtio = micro || bare.disks().some((disk) => disk.bus === 'virtio');
+  const bus = virtio ? 'virtio' : q35 ? 'sata' : 'ide';
+  const target = freeTarget(bare, virtio ? 'vd' : q35 ? 'sd' : 'hd', bus);
   const drive = el(
     'disk',
-    { type: 'file', device: micro ? 'disk' : 'cdrom' },
+    { type: 'file', device: virtio ? 'disk' : 'cdrom' },
     el('driver', { name: 'qemu', type: 'raw' }),
     el('source', { file: path.join(folder, seedFile) }),
     el('target', { dev: target, bus }),

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type EditOptions, type EditPlan, editDisk } from '../disks/edit.ts';
 import type { DiskRef, ImagePolicy } from '../disks/index.ts';
-import { countEspSeeds, openGuestDisk, refreshEspSeed } from '../disks/index.ts';
+import { countEspSeeds, openGuestDisk, refreshEspSeed, UnsupportedDiskError } from '../disks/index.ts';
 import { DiskTree } from './disk-tree.ts';
+import { editByGuestfish, guestfishOpens, readByGuestfish, withinReach } from './guestfish.ts';
 import type { PartPlan, Step } from './plan/context.ts';
 import { type IdentityPlanRequest, planIdentity } from './plan.ts';
 import type { GuestTree, TreeEdit } from './tree.ts';
@@ -20,7 +21,7 @@ export async function previewIdentity(
   set: DiskSet,
   request: IdentityPlanRequest,
 ): Promise<PartPlan & { readonly changes: readonly Change[] }> {
-  const plan = await withTree(set, (tree) => planIdentity(tree, request));
+  const plan = await withTree(set, (tree, reach) => planWithin(tree, request, reach));
   return {
     ...plan,
     changes: [...plan.steps.map((step) => step.change), ...(await espChanges(set, request))],
@@ -43,11 +44,35 @@ async function espChanges(set: DiskSet, request: IdentityPlanRequest): Promise<C
   return changes;
 }
 
+/** How the files are reached: by our own code, or, where that cannot, by guestfish. */
+type Reach = 'own' | 'guestfish';
+
+async function planWithin(tree: GuestTree, request: IdentityPlanRequest, reach: Reach): Promise<PartPlan> {
+  if (reach === 'own') return planIdentity(tree, request);
+  const { parts, warnings } = withinReach(request.parts);
+  const plan = await planIdentity(tree, { ...request, parts });
+  return { ...plan, warnings: [...plan.warnings, ...warnings] };
+}
+
+/** The error of a disk that guestfish opens where ours cannot; else it is thrown. */
+async function unlessGuestfish(error: unknown): Promise<void> {
+  if (!(error instanceof UnsupportedDiskError) || !(await guestfishOpens(error))) throw error;
+}
+
 /** Opens the disks for reading while `use` runs. */
-export async function withTree<T>(set: DiskSet, use: (tree: GuestTree) => Promise<T>): Promise<T> {
-  const root = await openGuestDisk(set.disks, set.policy);
+export async function withTree<T>(
+  set: DiskSet,
+  use: (tree: GuestTree, reach: Reach) => Promise<T>,
+): Promise<T> {
+  let root: Awaited<ReturnType<typeof openGuestDisk>>;
   try {
-    return await use(new DiskTree(root));
+    root = await openGuestDisk(set.disks, set.policy);
+  } catch (error) {
+    await unlessGuestfish(error);
+    return use(await readByGuestfish(set), 'guestfish');
+  }
+  try {
+    return await use(new DiskTree(root), 'own');
   } finally {
     await root.close();
   }
@@ -60,13 +85,23 @@ export async function applyIdentity(
   options: EditOptions,
 ): Promise<PartPlan> {
   let plan: PartPlan = { steps: [], warnings: [] };
-  await editDisk(set.disks, set.policy, options, async (edit) => {
-    plan = await planIdentity(new DiskTree(edit.guest), request);
-    await putEdits(
-      edit,
+  try {
+    await editDisk(set.disks, set.policy, options, async (edit) => {
+      plan = await planIdentity(new DiskTree(edit.guest), request);
+      await putEdits(
+        edit,
+        plan.steps.map((step) => step.edit),
+      );
+    });
+  } catch (error) {
+    await unlessGuestfish(error);
+    plan = await planWithin(await readByGuestfish(set, options.signal), request, 'guestfish');
+    await editByGuestfish(
+      set,
       plan.steps.map((step) => step.edit),
+      options.signal,
     );
-  });
+  }
   if (request.parts.includes('random-seed'))
     for (const disk of set.disks) await refreshEspSeed(disk, set.policy, options, randomBytes);
   return plan;
@@ -78,7 +113,12 @@ export async function applyEdits(
   edits: readonly TreeEdit[],
   options: EditOptions,
 ): Promise<void> {
-  await editDisk(set.disks, set.policy, options, (edit) => putEdits(edit, edits));
+  try {
+    await editDisk(set.disks, set.policy, options, (edit) => putEdits(edit, edits));
+  } catch (error) {
+    await unlessGuestfish(error);
+    await editByGuestfish(set, edits, options.signal);
+  }
 }
 
 async function putEdits(edit: EditPlan, edits: readonly TreeEdit[]): Promise<void> {

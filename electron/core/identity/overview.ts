@@ -45,7 +45,7 @@ export class IdentityOverview {
     ref: string,
     options: { ask: boolean; sudo: boolean; signal?: AbortSignal },
   ): Promise<RemoteSnapshot> {
-    const output = await this.deps.remote.run(ref, ['sh', '-c', snapshotScript], options);
+    const output = await this.deps.remote.run(ref, ['sh', '-c', snapshotScript()], options);
     const snapshot = await parseSnapshot(output, this.deps.clock.now());
     this.overSsh.set(ref, { facts: snapshot.facts, error: null });
     return snapshot;

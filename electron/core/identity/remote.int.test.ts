@@ -65,7 +65,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 
 describe('identity over a shell', () => {
   it.each(shells)('reads, plans and writes as on a disk, with %s', async (shell) => {
-    const before = await parseSnapshot(strip(sh(shell, snapshotScript)), 1);
+    const before = await parseSnapshot(strip(sh(shell, snapshotScript())), 1);
     expect(before.facts).toMatchObject({
       source: 'ssh',
       machineId: '8d1e0c2b7e81d94c0f9a5d1f6c0b277c',
@@ -86,7 +86,7 @@ describe('identity over a shell', () => {
       ...('uid' in edit && edit.uid !== undefined ? { uid, gid: process.getgid!() } : {}),
     }));
     expect(sh(shell, applyScript, applyInput(edits))).toBe('applied\n');
-    const after = await parseSnapshot(strip(sh(shell, snapshotScript)), 2);
+    const after = await parseSnapshot(strip(sh(shell, snapshotScript())), 2);
     expect(after.facts).toMatchObject({ machineId: values.machineId, dbus: 'link', hostname: 'new' });
     expect(after.facts.hostKeys.map((k) => k.fingerprint)).toEqual([values.hostKeys[0]!.fingerprint]);
     expect(statSync(join(root, 'etc/machine-id')).mode & 0o777).toBe(0o444);
@@ -102,7 +102,7 @@ describe('identity over a shell', () => {
     writeFileSync(join(root, 'etc/own'), 'key');
     chmodSync(join(root, 'etc/own'), 0o640);
     symlinkSync('to\nwhere', join(root, 'var/lib/dhcp/link'));
-    const { tree } = await parseSnapshot(strip(sh(shell, snapshotScript)), 1);
+    const { tree } = await parseSnapshot(strip(sh(shell, snapshotScript())), 1);
     expect(String(await tree.readFile('/var/lib/dhcp/a\nend 0\nb', 99))).toBe('odd');
     // What sshd itself names as a host key is read as well; only root can ask it.
     expect(await tree.lstat('/etc/own')).toEqual(
@@ -116,7 +116,7 @@ describe('identity over a shell', () => {
 
   it.each(shells)('a hundred thousand host keys are refused before they are read, with %s', async (shell) => {
     execFileSync('sh', ['-c', 'cd "$0" && seq -f ssh_host_%.0f 100000 | xargs touch', `${root}/etc/ssh`]);
-    await expect(parseSnapshot(sh(shell, snapshotScript), 1)).rejects.toMatchObject({
+    await expect(parseSnapshot(sh(shell, snapshotScript()), 1)).rejects.toMatchObject({
       code: 'program-failed',
       message: expect.stringContaining('too many files'),
     });

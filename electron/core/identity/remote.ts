@@ -34,12 +34,12 @@ const maxEntries = 2000;
  * all and one `base64` for each file: starting programs is what takes the time on an emulated machine. A file that goes
  * away meanwhile shows as a wrong count at the end. Works with GNU's and busybox's tools.
  */
-export const snapshotScript = `
+export const snapshotScript = (also = '') => `
 b() { base64 -w0; }
 echo | base64 -w0 >/dev/null 2>&1 || b() { base64 | tr -d '\\n'; }
 keys=
 if [ "$(id -u)" = 0 ]; then keys=$(PATH=$PATH:/usr/sbin:/sbin sshd -T 2>/dev/null | sed -n 's/^hostkey //p'); fi
-set -- ${interesting} ${bootIdPath}
+set -- ${interesting} ${also} ${bootIdPath}
 [ $# -le ${maxEntries} ] || { echo many; exit 0; }
 for p in "$@"; do
   shift

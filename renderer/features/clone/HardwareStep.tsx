@@ -170,7 +170,7 @@ function SeedPart({
       <Checkbox
         checked={seed !== null}
         onChange={(on) => put({ seed: on ? emptySeed : null })}
-        hint="A small read-only CD that cloud-init, where the system has it, reads at the first boot. Each clone’s own name and host keys are filled in."
+        hint="A small read-only drive that cloud-init, where the system has it, reads at the first boot. Each clone’s own name and host keys are filled in."
       >
         Give each clone a cloud-init seed
       </Checkbox>
