@@ -276,53 +276,6 @@ test('several selected are offered for cloning, and a batch can be undone', asyn
   await expect(page.getByTestId(guestRowTestId('again'))).toHaveCount(0);
 });
 
-test('a batch that is cancelled leaves whole clones alone, and says how many', async () => {
-  test.setTimeout(3 * minute);
-  await go('templates');
-  await page.getByTestId(templateRowTestId('debian-12')).click();
-  await page.getByTestId(testIds.templateDetails).getByRole('button', { name: 'Clone…' }).click();
-  const wizard = dialog(testIds.cloneDialog);
-  await page.getByTestId(testIds.cloneNames).fill('crowd-{001..100}');
-  await page.getByTestId(testIds.cloneNext).click();
-  await page.getByTestId(testIds.cloneNext).click();
-  await expect(page.getByTestId(testIds.cloneSubmit)).toBeEnabled({ timeout: minute });
-  await page.getByTestId(testIds.cloneSubmit).click();
-  await wizard.getByRole('button', { name: 'Cancel', exact: true }).click();
-  const done = page.getByTestId(testIds.cloneDone);
-  await expect(done).toContainText(/Cancelled: \d+ of 100 clones made/, { timeout: minute });
-  const made = Number(/Cancelled: (\d+)/.exec((await done.textContent()) ?? '')?.[1]);
-  expect(made).toBeLessThan(100);
-  await expectAccessible(page, 'a batch that was cancelled');
-  await shot('clones-cancelled');
-  await page.keyboard.press('Escape');
-  const { rows } = await audit();
-  const crowd = rows.filter(({ name }) => name.startsWith('crowd-'));
-  expect(crowd).toHaveLength(made);
-  for (const { name, error } of crowd) expect(error, name).toBeNull();
-  if (made > 0) await page.getByRole('button', { name: 'Undo' }).click();
-  await expect
-    .poll(async () => (await audit()).rows.some(({ name }) => name.startsWith('crowd-')))
-    .toBe(false);
-});
-
-test('what clones begin with is set at the template', async () => {
-  await page.getByTestId(testIds.templateDetails).getByRole('button', { name: 'Edit the template' }).click();
-  const edit = page.getByTestId(testIds.dialog);
-  await edit.getByLabel('Memory, MB').fill('768');
-  await edit.getByLabel('Log in as').fill('no one');
-  await expect(edit).toContainText('A Linux user name');
-  await expect(page.getByTestId(testIds.dialogConfirm)).toBeDisabled();
-  await edit.getByLabel('Log in as').fill('debian');
-  await expectAccessible(page, 'editing a template');
-  await shot('template-edit');
-  await page.getByTestId(testIds.dialogConfirm).click();
-  await expect(page.getByTestId(testIds.templateDetails)).toContainText('768 MB memory');
-  await page.getByTestId(testIds.templateDetails).getByRole('button', { name: 'Clone…' }).click();
-  await page.getByTestId(testIds.cloneNext).click();
-  await expect(dialog(testIds.cloneDialog).getByLabel('Memory, MB')).toHaveValue('768');
-  await page.keyboard.press('Escape');
-});
-
 test('at 900 by 600 every page and wizard fits its width', async () => {
   const size = (width: number, height: number) =>
     launched.app.evaluate(
