@@ -1,18 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { type EditOptions, type EditPlan, editDisk } from '../disks/edit.ts';
-import type { DiskRef, ImagePolicy } from '../disks/index.ts';
 import { countEspSeeds, openGuestDisk, refreshEspSeed, UnsupportedDiskError } from '../disks/index.ts';
-import { DiskTree } from './disk-tree.ts';
+import { type DiskSet, DiskTree } from './disk-tree.ts';
 import { editByGuestfish, guestfishOpens, readByGuestfish, withinReach } from './guestfish.ts';
 import type { PartPlan, Step } from './plan/context.ts';
 import { type IdentityPlanRequest, planIdentity } from './plan.ts';
 import type { GuestTree, TreeEdit } from './tree.ts';
-
-/** Where a guest's files are: its disks in order, and what their headers may refer to. */
-export interface DiskSet {
-  readonly disks: readonly DiskRef[];
-  readonly policy: ImagePolicy;
-}
 
 type Change = Step['change'];
 

@@ -1,5 +1,12 @@
+import type { DiskRef, ImagePolicy } from '../disks/index.ts';
 import type { Tree } from '../disks/tree.ts';
 import type { GuestTree, TreeStat } from './tree.ts';
+
+/** Where a guest's files are: its disks in order, and what their headers may refer to. */
+export interface DiskSet {
+  readonly disks: readonly DiskRef[];
+  readonly policy: ImagePolicy;
+}
 
 /** The identity engine's view of a disk that was opened for reading. */
 export class DiskTree implements GuestTree {

@@ -4,7 +4,7 @@ import { inspectChain, type UnsupportedDiskError } from '../disks/index.ts';
 import { findProgram } from '../disks/limits.ts';
 import type { FilesystemKind } from '../disks/signatures.ts';
 import { run } from '../platform/exec.ts';
-import type { DiskSet } from './apply.ts';
+import type { DiskSet } from './disk-tree.ts';
 import type { MemoryTree } from './memory-tree.ts';
 import { applyInput, applyScript, parseSnapshot, snapshotScript } from './remote.ts';
 import type { TreeEdit } from './tree.ts';

@@ -3,8 +3,9 @@ import type { IdentityPart, PlannedIdentity, RepairPlan } from '../../../shared/
 import { Domain, domainProps, interfaceProps, randomMac } from '../domain/index.ts';
 import { domainFile, type StoredGuest } from '../guests/store.ts';
 import { pinHost } from '../ssh/known-hosts.ts';
-import { applyEdits, applyIdentity, type DiskSet, withTree } from './apply.ts';
+import { applyEdits, applyIdentity, withTree } from './apply.ts';
 import { editGuest } from './disk-transaction.ts';
+import type { DiskSet } from './disk-tree.ts';
 import { publicHostKeys } from './facts.ts';
 import { planIdentity, plannedIdentity } from './plan.ts';
 import { type IdentityRecord, restoreEdits, saveBefore } from './record.ts';
