@@ -53,14 +53,14 @@ async function add(device: string): Promise<void> {
 }
 
 test('what is off is edited, and each edit can be undone', async () => {
-  await expect(row('memory')).toContainText('64 MB');
+  await expect(row('memory')).toContainText('64 MiB');
   const memory = await opened('memory');
   await memory.getByLabel('Memory, MiB').fill('128');
   await memory.getByLabel('Memory, MiB').press('Tab');
   await memory.getByRole('button', { name: 'Apply' }).click();
-  await expect(row('memory')).toContainText('128 MB');
+  await expect(row('memory')).toContainText('128 MiB');
   await page.getByTestId(testIds.toast).getByRole('button', { name: 'Undo' }).first().click();
-  await expect(row('memory')).toContainText('64 MB');
+  await expect(row('memory')).toContainText('64 MiB');
   await add('Watchdog');
   await expect(row('watchdog')).toContainText('i6300esb');
   await (await opened('watchdog')).getByRole('button', { name: 'Remove' }).click();

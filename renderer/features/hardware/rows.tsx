@@ -69,6 +69,9 @@ function forgetOlder(guest: Guest): void {
   for (const { id, text, action } of toasts) if (action && text.startsWith(`${guest.name}: `)) close(id);
 }
 
+/** Rows a person opened stay open while they look at something else. */
+const opened = new Set<string>();
+
 /** One device: what it is, what it is like, and below it, once opened, how it is changed. */
 export function Row({
   part,
@@ -84,13 +87,19 @@ export function Row({
   summary: ReactNode;
   children?: ReactNode;
 }) {
-  const { view } = useBench();
-  const [open, setOpen] = useState(false);
+  const { view, guest } = useBench();
+  const key = `${guest.id} ${part}`;
+  const [open, setOpen] = useState(opened.has(key));
+  const toggle = () => {
+    if (open) opened.delete(key);
+    else opened.add(key);
+    setOpen(!open);
+  };
   const waiting = view.pending.find((difference) => difference.part === part);
   return (
     <li className={cx(css.row, open && css.open)} data-testid={hardwareRowTestId(part)}>
       <div className={css.head}>
-        <button type="button" className={css.toggle} aria-expanded={open} onClick={() => setOpen(!open)}>
+        <button type="button" className={css.toggle} aria-expanded={open} onClick={toggle}>
           {icon}
           <span className={css.name} title={name}>
             {name}
