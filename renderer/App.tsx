@@ -16,6 +16,7 @@ import { useUi } from './stores/ui.ts';
 import { Button } from './ui/Button.tsx';
 import { cx } from './ui/cx.ts';
 import { ErrorNote } from './ui/ErrorNote.tsx';
+import { Guarded } from './ui/Guarded.tsx';
 import { Logo } from './ui/Logo.tsx';
 import { later, loadTheRest } from './ui/later.ts';
 import { Kbd } from './ui/parts.tsx';
@@ -201,10 +202,14 @@ function Main({ retry }: { retry: () => void }) {
               </Button>
             </div>
           )}
-          <Suspense fallback={null}>{Page && <Page />}</Suspense>
+          <Guarded part="page" about={current} write={writeClipboard}>
+            <Suspense fallback={null}>{Page && <Page />}</Suspense>
+          </Guarded>
         </main>
       </div>
-      <Suspense fallback={null}>{dock && <Dock />}</Suspense>
+      <Guarded part="consoles" about={dock} write={writeClipboard}>
+        <Suspense fallback={null}>{dock && <Dock />}</Suspense>
+      </Guarded>
       <Toasts
         toasts={toasts}
         bottom={
@@ -213,10 +218,17 @@ function Main({ retry }: { retry: () => void }) {
         onClose={close}
         onShow={(error) => open({ kind: 'error', error })}
       />
-      <Suspense fallback={null}>
-        {dialog && <OpenDialog />}
-        {asked && <PromptDialog />}
-      </Suspense>
+      <Guarded
+        part="dialog"
+        about={dialog}
+        write={writeClipboard}
+        onError={(error) => open({ kind: 'error', error })}
+      >
+        <Suspense fallback={null}>
+          {dialog && <OpenDialog />}
+          {asked && <PromptDialog />}
+        </Suspense>
+      </Guarded>
     </div>
   );
 }

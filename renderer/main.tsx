@@ -1,4 +1,4 @@
-import './no-code-generation.ts';
+import './page-policy.ts';
 import './ui/tokens.css';
 import { StrictMode, Suspense } from 'react';
 import { createRoot } from 'react-dom/client';

@@ -74,7 +74,7 @@ async function viteOptions(outDir) {
         // zod is told not to make code before anything uses it: in one chunk, whatever else is parted or joined.
         output: {
           codeSplitting: {
-            groups: [{ name: 'schemas', test: /node_modules\/zod\/|renderer\/no-code-generation\.ts$/ }],
+            groups: [{ name: 'schemas', test: /node_modules\/zod\/|renderer\/page-policy\.ts$/ }],
           },
         },
       },
