@@ -16,6 +16,9 @@ async function main([what, ref, ...names]: readonly string[]): Promise<void> {
     const plan = await core.call('identity.planRepair', { ids: [ref!] });
     process.stdout.write('ready\n');
     await test.done(await core.call('identity.repair', { planId: plan.planId }));
+  } else if (what === 'application') {
+    process.stdout.write('ready\n');
+    await test.done(await core.call('groups.startApplication', { id: ref!, command: names }));
   } else {
     const plan = await core.call('templates.planSeal', { id: ref!, name: names[0]!, keep: true });
     process.stdout.write('ready\n');
