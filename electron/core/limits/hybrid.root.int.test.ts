@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import * as path from 'node:path';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Group, type GroupUse, noLimits } from '../../../shared/model/group.ts';
 import { openTestCore, type TestCore } from '../testing/core.ts';
@@ -264,5 +265,35 @@ describe('what goes wrong', () => {
     await until(async () => (await groupOf(id)).members.every(({ state }) => state === 'ended'));
     await test.done(await test.core.call('groups.startAgain', { id, member }));
     expect(await pidOf(id, member)).not.toBe(pid);
+  });
+
+  it('adopts an application whose owner was killed before it wrote down which process it is', async () => {
+    const id = await make('killed', { tasksMax: 9 });
+    await test.close();
+    const child = path.join(home.home, 'fault-child.cjs');
+    await build({
+      entryPoints: [path.resolve(__dirname, '../testing/fault-child.ts')],
+      outfile: child,
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      target: 'node18',
+      external: ['node-pty', 'electron'],
+      logLevel: 'silent',
+    });
+    const owner = spawn(process.execPath, [child, 'application', id, 'sleep', '60'], {
+      env: { ...process.env, ...home.env, GUESTHOUSE_FAULT: 'application-started' },
+      stdio: 'ignore',
+    });
+    const signal = await new Promise((resolve) => owner.once('exit', (_code, how) => resolve(how)));
+    expect(signal).toBe('SIGKILL');
+    test = await openTestCore(home.paths);
+    const [member] = await until(async () => {
+      const { members } = await groupOf(id);
+      return members.some((one) => one.kind === 'application' && one.pid !== null) && members;
+    });
+    expect(member).toMatchObject({ name: 'sleep', state: 'running' });
+    const pid = member!.kind === 'application' ? member!.pid : null;
+    expect(readFileSync(`/proc/${pid}/cgroup`, 'utf8')).toContain(id);
   });
 });
