@@ -1,5 +1,10 @@
 import { writeClipboard } from './bridge/clipboard.ts';
 import { CloneDialog } from './features/clone/CloneDialog.tsx';
+import { CompareDialog } from './features/containers/CompareDialog.tsx';
+import { HostsDialog } from './features/containers/HostsDialog.tsx';
+import { LimitsDialog } from './features/containers/LimitsDialog.tsx';
+import { NewContainerDialog } from './features/containers/NewContainerDialog.tsx';
+import { RemoveContainerDialog } from './features/containers/RemoveContainerDialog.tsx';
 import { CreateDialog } from './features/create/CreateDialog.tsx';
 import {
   GroupLimitsDialog,
@@ -137,6 +142,16 @@ export function OpenDialog() {
       return <GroupLogDialog id={dialog.id} member={dialog.member} />;
     case 'consent':
       return <ConsentDialog id={dialog.id} />;
+    case 'new-container':
+      return <NewContainerDialog host={dialog.host} />;
+    case 'container-limits':
+      return <LimitsDialog key={dialog.id} id={dialog.id} />;
+    case 'container-remove':
+      return <RemoveContainerDialog id={dialog.id} />;
+    case 'container-hosts':
+      return <HostsDialog />;
+    case 'compare':
+      return <CompareDialog id={dialog.id} />;
     case 'error':
       return (
         <Dialog

@@ -1,9 +1,20 @@
-import { Boxes, Cpu, Fingerprint, KeyRound, Monitor, Server, SquareTerminal, Stamp } from 'lucide-react';
+import {
+  Boxes,
+  Container,
+  Cpu,
+  Fingerprint,
+  KeyRound,
+  Monitor,
+  Server,
+  SquareTerminal,
+  Stamp,
+} from 'lucide-react';
 import type { ComponentType } from 'react';
 import { detailTabs } from './detail-tabs.ts';
 import { GuestsPage } from './features/guests/GuestsPage.tsx';
 import { useConsoles } from './stores/consoles.ts';
 import { useGroups } from './stores/groups.ts';
+import { useContainers } from './stores/containers.ts';
 import { useGuests } from './stores/guests.ts';
 import { useHost } from './stores/host.ts';
 import { countProblems, useIdentity } from './stores/identity.ts';
@@ -23,6 +34,9 @@ export interface Section {
 
 // Each page's code comes when it is first shown; that of the guests is what the window starts with.
 const ConsolesPage = later(async () => (await import('./features/consoles/ConsolesPage.tsx')).ConsolesPage);
+const ContainersPage = later(
+  async () => (await import('./features/containers/ContainersPage.tsx')).ContainersPage,
+);
 const FirstRun = later(async () => (await import('./features/first-run/FirstRun.tsx')).FirstRun);
 const GroupsPage = later(async () => (await import('./features/groups/GroupsPage.tsx')).GroupsPage);
 const HostPage = later(async () => (await import('./features/host/HostPage.tsx')).HostPage);
@@ -90,6 +104,13 @@ export const sections: readonly Section[] = [
     icon: Server,
     component: ServersPage,
     useCount: () => number(useServers((state) => state.all.length)),
+  },
+  {
+    id: 'containers',
+    title: 'Containers',
+    icon: Container,
+    component: ContainersPage,
+    useCount: () => number(useContainers((state) => state.all.length)),
   },
   {
     id: 'groups',

@@ -2,6 +2,7 @@ import { toWire } from '../../shared/errors.ts';
 import type { CoreEvent, EventEnvelope, Snapshot } from '../../shared/ipc/events.ts';
 import { useConnection } from '../stores/connection.ts';
 import { useGroups, useGroupUse } from '../stores/groups.ts';
+import { useContainerHosts, useContainerStats, useContainers } from '../stores/containers.ts';
 import { useGuests } from '../stores/guests.ts';
 import { identityChanged, touchesIdentity } from '../stores/identity.ts';
 import { keysChanged, useKeyCopies } from '../stores/keys.ts';
@@ -28,6 +29,8 @@ function load(snapshot: Snapshot) {
   useKeyCopies.getState().load(snapshot.keyCopies ?? []);
   useGroups.getState().load(snapshot.groups ?? []);
   useGroupUse.getState().keepOnly(new Set((snapshot.groups ?? []).map((group) => group.id)));
+  useContainers.getState().load(snapshot.containers ?? []);
+  useContainerHosts.getState().load(snapshot.containerHosts ?? []);
   keysChanged();
   identityChanged(1500);
   useStats.getState().keepOnly(new Set(snapshot.guests.map((guest) => guest.id)));
@@ -83,6 +86,17 @@ function apply(event: CoreEvent) {
       return useGroups.getState().drop(event.id);
     case 'group-use':
       return useGroupUse.getState().add(event.uses);
+    case 'container':
+      return useContainers.getState().put(event.container);
+    case 'container-gone':
+      useContainerStats.getState().drop(event.id);
+      return useContainers.getState().drop(event.id);
+    case 'container-stats':
+      return useContainerStats.getState().add(event.stats);
+    case 'container-host':
+      return useContainerHosts.getState().put(event.host);
+    case 'container-host-gone':
+      return useContainerHosts.getState().drop(event.id);
     case 'reset':
       return;
   }

@@ -4,13 +4,15 @@ import { tellError, useToasts } from './toasts.ts';
 import { type DialogState, useUi } from './ui.ts';
 
 /** Operations whose end shows by itself (a state in the list, a console that opens): no toast when they go well. */
-const quiet = /^(guest\.|group\.|identity\.verify$|key\.(create|copy)$|server\.|ssh\.prepare)/;
+const quiet = /^(guest\.|group\.|container\.|identity\.verify$|key\.(create|copy)$|server\.|ssh\.prepare)/;
 
 /** Dialogs that show how these end, each with the next step: a toast would tell it twice and cover their buttons. */
 const shownBy: Readonly<Record<string, DialogState['kind']>> = {
   'template.seal': 'seal',
   'clones.run': 'clone',
   'identity.repair': 'repair',
+  'container.create': 'new-container',
+  'container.compare': 'compare',
 };
 
 /** A shut-down that ran out of time is answered by the dialog that offers to force it. */

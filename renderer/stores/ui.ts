@@ -50,6 +50,13 @@ export type DialogState =
   | { readonly kind: 'group-log'; readonly id: string; readonly member: string }
   /** A guest that reaches outside the library wants to start. */
   | { readonly kind: 'consent'; readonly id: string }
+  /** `host`: where to make it; null: this computer. */
+  | { readonly kind: 'new-container'; readonly host: string | null }
+  | { readonly kind: 'container-limits'; readonly id: string }
+  | { readonly kind: 'container-remove'; readonly id: string }
+  | { readonly kind: 'container-hosts' }
+  /** Set beside a guest; null: choose the container too. */
+  | { readonly kind: 'compare'; readonly id: string | null }
   | { readonly kind: 'error'; readonly error: WireError };
 
 export type SortKey = 'name' | 'state' | 'cpu' | 'memory' | 'address';

@@ -88,6 +88,19 @@ export const testIds = {
   compare: 'compare',
   compareStart: 'compare-start',
   compareChart: 'compare-chart',
+  containersPage: 'containers-page',
+  containerDetails: 'container-details',
+  newContainer: 'new-container',
+  containerDialog: 'container-dialog',
+  containerName: 'container-name',
+  containerImage: 'container-image',
+  containerCommand: 'container-command',
+  containerSubmit: 'container-submit',
+  limitMemory: 'limit-memory',
+  limitCpus: 'limit-cpus',
+  limitsSubmit: 'limits-submit',
+  containerHosts: 'container-hosts',
+  comparison: 'comparison',
 } as const;
 
 export const navTestId = (section: string) => `nav-${section}`;
@@ -99,6 +112,8 @@ export const keyRowTestId = (name: string) => `key-row-${name}`;
 export const serverRowTestId = (name: string) => `server-row-${name}`;
 export const groupRowTestId = (name: string) => `group-row-${name}`;
 export const memberRowTestId = (name: string) => `group-member-${name}`;
+export const containerRowTestId = (name: string) => `container-row-${name}`;
+export const containerGraphTestId = (name: string) => `container-graph-${name}`;
 export const copyHostTestId = (name: string) => `copy-host-${name}`;
 /** `start`, `console`, `shutdown`, `force-off`, `pause`, `resume`, `save`, `delete`… as in stores/guest-actions.ts. */
 export const actionTestId = (action: string) => `action-${action}`;
