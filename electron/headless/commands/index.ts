@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Runner } from '../run.ts';
 import { registerConsole } from './console.ts';
+import { registerContainers } from './containers.ts';
 import { registerCreate } from './create.ts';
 import { registerDelete } from './delete.ts';
 import { registerGroups } from './groups.ts';
@@ -41,4 +42,5 @@ export const commands: readonly Register[] = [
   registerHardware,
   registerScreenshot,
   registerGroups,
+  registerContainers,
 ];

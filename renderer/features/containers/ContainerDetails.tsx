@@ -103,7 +103,7 @@ function Overview({ container, detail }: { container: Container; detail: Contain
             ))}
           </dl>
         )}
-        <p>
+        <p className={css.change}>
           <Button
             size="small"
             onPress={() => useUi.getState().open({ kind: 'container-limits', id: container.id })}

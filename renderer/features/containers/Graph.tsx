@@ -57,7 +57,8 @@ export function Graph({
         axes: [{ show: false }, { show: false }],
         scales: {
           x: { time: false, range: () => range.current },
-          y: { range: () => [0, scaleTop.current] },
+          // A little room below, so that a line at 0 is seen.
+          y: { range: () => [-0.03 * scaleTop.current, scaleTop.current] },
         },
         series: [
           {},
