@@ -1,8 +1,8 @@
 import { toWire } from '../../shared/errors.ts';
 import type { CoreEvent, EventEnvelope, Snapshot } from '../../shared/ipc/events.ts';
 import { useConnection } from '../stores/connection.ts';
-import { useGroups, useGroupUse } from '../stores/groups.ts';
 import { useContainerHosts, useContainerStats, useContainers } from '../stores/containers.ts';
+import { useGroups, useGroupUse } from '../stores/groups.ts';
 import { useGuests } from '../stores/guests.ts';
 import { identityChanged, touchesIdentity } from '../stores/identity.ts';
 import { keysChanged, useKeyCopies } from '../stores/keys.ts';
