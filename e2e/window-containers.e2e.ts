@@ -136,8 +136,8 @@ test('it is seen limited in the graphs', async () => {
   if (limited) {
     await expect(cpu).toContainText('of 50%');
     await expect(cpu).toContainText('held back', { timeout: 30_000 });
-    await expect(memory).toContainText('of 64 MB');
-    await expect(details()).toContainText('64 MB, no swap');
+    await expect(memory).toContainText('of 64 MiB');
+    await expect(details()).toContainText('64 MiB, no swap');
     const container = execFileSync('podman', ['inspect', '--format', '{{.HostConfig.NanoCpus}}', own], {
       encoding: 'utf8',
     });
@@ -163,7 +163,7 @@ test('its limits are changed while it runs', async () => {
   await expect(page.getByTestId(containerGraphTestId(`cpu-${own}`))).toContainText('of 25%', {
     timeout: 30_000,
   });
-  await expect(page.getByTestId(containerGraphTestId(`memory-${own}`))).toContainText('of 128 MB');
+  await expect(page.getByTestId(containerGraphTestId(`memory-${own}`))).toContainText('of 128 MiB');
 });
 
 test('its log and environment are there', async () => {
@@ -203,7 +203,7 @@ test('the same on a host over SSH', async () => {
   await page.keyboard.type('echo far-$((40+2))\n');
   await waitForTerminal(page, /far-42/, 30_000);
   const memory = page.getByTestId(containerGraphTestId(`memory-${far}`));
-  await expect(memory).toContainText(limited ? 'of 64 MB' : 'B', { timeout: 30_000 });
+  await expect(memory).toContainText(limited ? 'of 64 MiB' : 'B', { timeout: 30_000 });
   if (shots) await page.waitForTimeout(12_000);
   await shot('over-ssh');
 });

@@ -3,9 +3,9 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ContainerRoom, containerRoom } from '../testing/container-room.ts';
 import { openTestCore } from '../testing/core.ts';
 import { tempHome } from '../testing/temp-home.ts';
-import { type ContainerRoom, containerRoom } from './testing/room.ts';
 
 let room: ContainerRoom;
 beforeAll(async () => {

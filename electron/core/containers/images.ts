@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { Transform } from 'node:stream';
 import { GuesthouseError, isCancelled } from '../../../shared/errors.ts';
 import type { HostFacts, ImageSource } from '../../../shared/model/container.ts';
 import type { OperationContext } from '../operations/runner.ts';
@@ -84,13 +85,19 @@ async function importTar(engine: Engine, file: string, image: string, op: Operat
   op.phase(engine.kind === 'local' ? 'Importing the root file system' : 'Sending the root file system');
   const stream = createReadStream(file, { highWaterMark: 1 << 20 });
   let sent = 0;
-  stream.on('data', (chunk) => {
-    sent += chunk.length;
-    op.progress(stat.size === 0 ? null : (0.95 * sent) / stat.size);
+  // Counted on its way, not by a listener: that would begin to read before the connection stands, and lose the beginning.
+  const counted = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      sent += chunk.length;
+      op.progress(stat.size === 0 ? null : (0.95 * sent) / stat.size);
+      done(null, chunk);
+    },
   });
+  stream.on('error', (error) => counted.destroy(error));
+  stream.pipe(counted);
   try {
     await engine.podman(['import', '--change=CMD ["/bin/sh"]', '-', image], {
-      input: stream,
+      input: counted,
       signal: op.signal,
     });
   } catch (error) {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LimitsInput } from '../../../shared/model/container.ts';
-import { type ContainerRoom, containerRoom, kernelSays } from './testing/room.ts';
+import { type ContainerRoom, containerRoom, kernelSays } from '../testing/container-room.ts';
 
 let room: ContainerRoom;
 beforeAll(async () => {

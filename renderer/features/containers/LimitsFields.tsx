@@ -59,7 +59,7 @@ export function LimitsFields({
         </div>
       ))}
       <div className={panes.three}>
-        {number('memory', 'Memory, MB', 'memory', {
+        {number('memory', 'Memory, MiB', 'memory', {
           hint: 'Empty: no limit.',
           problem: problems.memory,
           testId: testIds.limitMemory,
@@ -76,7 +76,7 @@ export function LimitsFields({
       <Disclosure title="Swap, CPU weight, disk and network" startsOpen={startsOpen}>
         <div className={css.more}>
           <div className={panes.three}>
-            {number('swap', 'Swap, MB', 'swap', {
+            {number('swap', 'Swap, MiB', 'swap', {
               hint: 'Beside the memory. 0: none.',
               problem: problems.swap,
             })}
@@ -112,8 +112,8 @@ export function LimitsFields({
                 hint={diskNote?.ok ? (diskNote.why ?? undefined) : undefined}
               />
               <div className={css.four}>
-                {number('readMb', 'Read, MB/s', 'disk', { problem: problems.disk })}
-                {number('writeMb', 'Write, MB/s', 'disk')}
+                {number('readMb', 'Read, MiB/s', 'disk', { problem: problems.disk })}
+                {number('writeMb', 'Write, MiB/s', 'disk')}
                 {number('readIops', 'Reads per s', 'disk')}
                 {number('writeIops', 'Writes per s', 'disk')}
               </div>

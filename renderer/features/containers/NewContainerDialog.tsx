@@ -186,7 +186,7 @@ function Source({
         value={form.kind}
         onChange={(next) => put({ kind: next, image: next === 'pull' ? '' : form.image })}
         options={[
-          { id: 'busybox', label: 'busybox', hint: 'A shell and the small Unix tools, 2 MB. Made at once.' },
+          { id: 'busybox', label: 'busybox', hint: 'A shell and the small Unix tools, 2 MiB. Made at once.' },
           {
             id: 'debian',
             label: 'A minimal Debian, built here',

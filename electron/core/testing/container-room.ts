@@ -6,10 +6,10 @@ import type {
   ContainerDetail,
   ContainerSpec,
   HostFacts,
-} from '../../../../shared/model/container.ts';
-import { localHost } from '../../../../shared/model/container.ts';
-import { openTestCore, type TestCore } from '../../testing/core.ts';
-import { type TempHome, tempHome } from '../../testing/temp-home.ts';
+} from '../../../shared/model/container.ts';
+import { localHost } from '../../../shared/model/container.ts';
+import { openTestCore, type TestCore } from './core.ts';
+import { type TempHome, tempHome } from './temp-home.ts';
 
 export const asRoot = process.getuid?.() === 0;
 
