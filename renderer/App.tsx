@@ -8,6 +8,7 @@ import { type Section, sections } from './sections.tsx';
 import { useCommands } from './stores/commands.ts';
 import { useConnection } from './stores/connection.ts';
 import { useConsoles } from './stores/consoles.ts';
+import { takeDrops } from './stores/drops.ts';
 import { fixPermissions } from './stores/keys.ts';
 import { usePrompts } from './stores/prompts.ts';
 import { useSettings } from './stores/settings.ts';
@@ -37,6 +38,7 @@ export function App({ retry }: { retry: () => void }) {
     return () => window.removeEventListener('keydown', onWindowKey);
   }, []);
   useEffect(registerCommands, []);
+  useEffect(takeDrops, []);
   return loaded ? <Main retry={retry} /> : <Start retry={retry} />;
 }
 
@@ -49,6 +51,18 @@ function registerCommands() {
       keywords: 'create debian',
       keys: 'Ctrl+N',
       run: () => open({ kind: 'new-guest' }),
+    },
+    {
+      id: 'new-iso',
+      label: 'New guest from an installation ISO…',
+      keywords: 'create install cd dvd medium',
+      run: () => open({ kind: 'new-guest', source: 'iso' }),
+    },
+    {
+      id: 'new-import',
+      label: 'Import a disk image, an OVA or libvirt XML…',
+      keywords: 'create qcow2 vmdk vdi vhdx ovf virsh',
+      run: () => open({ kind: 'new-guest', source: 'image' }),
     },
     {
       id: 'clone',

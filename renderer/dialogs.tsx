@@ -69,7 +69,7 @@ export function OpenDialog() {
     case 'settings':
       return <SettingsDialog />;
     case 'new-guest':
-      return <CreateDialog />;
+      return <CreateDialog key={dialog.file} source={dialog.source} file={dialog.file} />;
     case 'rename':
       return <RenameDialog id={dialog.id} />;
     case 'xml':

@@ -6,7 +6,8 @@ import type { GuestState } from '../../shared/model/guest.ts';
 export type DialogState =
   | { readonly kind: 'palette' }
   | { readonly kind: 'settings' }
-  | { readonly kind: 'new-guest' }
+  /** `source`: what to begin with, as the dialog names it; `file`: one that was dropped or chosen. */
+  | { readonly kind: 'new-guest'; readonly source?: string; readonly file?: string }
   | { readonly kind: 'rename'; readonly id: string }
   /** Edit a guest's domain XML. */
   | { readonly kind: 'xml'; readonly id: string }

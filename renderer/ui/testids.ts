@@ -24,6 +24,15 @@ export const testIds = {
   createName: 'create-name',
   createSubmit: 'create-submit',
   createProgress: 'create-progress',
+  createFromFile: 'create-from-file',
+  createFile: 'create-file',
+  createPick: 'create-pick',
+  createFound: 'create-found',
+  createProblems: 'create-problems',
+  createNext: 'create-next',
+  createReview: 'create-review',
+  createDone: 'create-done',
+  createOpen: 'create-open',
   hostPage: 'host-page',
   consolesPage: 'consoles-page',
   operationsButton: 'operations-button',
@@ -104,6 +113,7 @@ export const testIds = {
 } as const;
 
 export const navTestId = (section: string) => `nav-${section}`;
+export const createSourceTestId = (source: string) => `create-source-${source}`;
 export const guestRowTestId = (name: string) => `guest-row-${name}`;
 export const guestStateTestId = (name: string) => `guest-state-${name}`;
 export const templateRowTestId = (name: string) => `template-row-${name}`;

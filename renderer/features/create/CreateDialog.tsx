@@ -1,268 +1,219 @@
-import { ChevronRight, CircleCheck, CircleDashed, LoaderCircle } from 'lucide-react';
-import { useEffect, useRef, useState } from 'react';
-import { call } from '../../bridge/call.ts';
-import { writeClipboard } from '../../bridge/clipboard.ts';
-import { type CreateFlow, createGuest, useCreateFlow } from '../../stores/create-flow.ts';
+import { useEffect, useMemo, useState } from 'react';
+import { createFromFile, createGuest, importXml, useCreateFlow } from '../../stores/create-flow.ts';
 import { useGuests } from '../../stores/guests.ts';
 import { useHost } from '../../stores/host.ts';
-import { useOperations } from '../../stores/operations.ts';
 import { useStarters } from '../../stores/starters.ts';
-import { tellError } from '../../stores/toasts.ts';
+import { useTemplates } from '../../stores/templates.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
-import { Checkbox, Choice } from '../../ui/Choice.tsx';
+import { Checkbox } from '../../ui/Choice.tsx';
 import { Dialog } from '../../ui/Dialog.tsx';
-import { ErrorNote } from '../../ui/ErrorNote.tsx';
-import { NumberField, TextField } from '../../ui/Field.tsx';
-import { bytes } from '../../ui/format.ts';
-import { Progress } from '../../ui/parts.tsx';
+import panes from '../../ui/panes.module.css';
 import { testIds } from '../../ui/testids.ts';
 import css from './create.module.css';
-import { type CreateForm, checkForm, freeName, type Problems } from './form.ts';
+import { Doing } from './Doing.tsx';
+import { FilePanel, takesFile } from './FilePanel.tsx';
+import {
+  type CreateForm,
+  checkForm,
+  freeName,
+  fromOf,
+  nameAfter,
+  nameTrouble,
+  type SourceId,
+  suggested,
+} from './form.ts';
+import { HardwareStep } from './HardwareStep.tsx';
+import { ReviewStep } from './ReviewStep.tsx';
+import { SourceList, sources } from './SourceList.tsx';
+import { StarterForm } from './StarterForm.tsx';
+import { type FileState, sourceFor, useFile } from './use-file.ts';
+import { type XmlForm, XmlPanel } from './XmlPanel.tsx';
 
 const close = () => useUi.getState().close();
 
-/** "New guest": the choices that matter on top, the rest folded; then what it does, step by step. */
-export function CreateDialog() {
+/** "New guest": what it is made from, what it gets, and a last page in plain words; then what it does, step by step. */
+export function CreateDialog({ source, file }: { source?: string; file?: string }) {
   const flow = useCreateFlow((state) => state.flow);
-  if (flow.step === 'idle') return <Form />;
+  if (flow.step === 'idle') return <Wizard asked={source} dropped={file} />;
   return <Doing flow={flow} />;
 }
 
-function Form() {
+type Page = 'source' | 'hardware' | 'review';
+
+const firstSource = (asked: string | undefined, dropped: string | undefined): SourceId => {
+  if (dropped) return /\.xml$/i.test(dropped) ? 'xml' : /\.iso$/i.test(dropped) ? 'iso' : 'image';
+  return sources.find((one) => one.id === asked)?.id ?? 'starter';
+};
+
+function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string | undefined }) {
   const guests = useGuests((state) => state.all);
-  const starter = useStarters((state) => state.byId['debian-12']);
-  const report = useHost((state) => state.report);
-  const names = guests.map((guest) => guest.name);
+  const templates = useTemplates((state) => state.all);
+  const taken = useMemo(() => [...guests, ...templates].map((one) => one.name), [guests, templates]);
+  const { report, fetch } = useHost();
+  useEffect(() => {
+    if (!report) void fetch();
+  }, [report, fetch]);
+  const [source, setSource] = useState<SourceId>(() => firstSource(asked, dropped));
+  const [page, setPage] = useState<Page>('source');
+  const [path, setPath] = useState(dropped ?? '');
   const [form, setForm] = useState<CreateForm>(() => ({
-    name: freeName(names),
+    name: freeName(taken),
     vcpus: 2,
     memory: 1024,
     kind: 'hybrid',
     diskSize: null,
     keys: '',
     start: true,
+    firmware: 'bios',
+    tpm: false,
+    mode: 'copy',
   }));
-  const [more, setMore] = useState(false);
-  const nameInput = useRef<HTMLInputElement>(null);
-  useEffect(() => nameInput.current?.select(), []);
-  const checked = checkForm(form, names);
-  const problems: Problems = checked.problems ?? {};
-  const put = (patch: Partial<CreateForm>) => setForm({ ...form, ...patch });
-  const built = starter?.status === 'built';
-  const act = built
-    ? form.start
-      ? 'Create and start'
-      : 'Create'
-    : form.start
-      ? 'Build and start'
-      : 'Build and create';
-  const free = report ? Math.floor(report.memory.available / 1048576) : null;
+  const [xml, setXml] = useState<XmlForm>({ name: '', disks: 'copy', agreed: new Set(), start: false });
+  const put = (patch: Partial<CreateForm>) => setForm((old) => ({ ...old, ...patch }));
+  const file = useFile(path.trim(), source);
+  const image = file.status === 'image' ? file.image : null;
+
+  // What was found fills in the rest, and a file of another kind goes to where it belongs.
+  const [seen, setSeen] = useState<FileState>(file);
+  if (file !== seen) {
+    setSeen(file);
+    if (file.status === 'image') {
+      const right = sourceFor(file.image, source);
+      if (right !== source) setSource(right);
+      setForm((old) => ({ ...old, ...suggested(right, file.image, taken) }));
+    } else if (file.status === 'xml')
+      setXml((old) => ({
+        ...old,
+        name: nameAfter(file.check.name ?? path.split('/').at(-1) ?? '', taken),
+        agreed: new Set(),
+      }));
+  }
+  const choose = (next: SourceId) => {
+    setSource(next);
+    setPage('source');
+    if (next === 'starter')
+      put({ name: freeName(taken), memory: 1024, vcpus: 2, diskSize: null, tpm: false, kind: 'hybrid' });
+  };
+
+  const from = source === 'starter' || image ? fromOf(source, path.trim(), form) : null;
+  const checked = checkForm(form, taken, from);
+  const problems = checked.problems ?? {};
+  const xmlTrouble = nameTrouble(xml.name, taken);
+  const readable = file.status === 'xml' && file.check.invalid === null;
+  const ready =
+    source === 'starter'
+      ? checked.spec !== null
+      : source === 'xml'
+        ? readable && xmlTrouble === null
+        : page === 'source'
+          ? image !== null && (source !== 'iso' || image.format === 'iso')
+          : checked.spec !== null;
+  const last = source === 'starter' || source === 'xml' || page === 'review';
+
+  const submit = () => {
+    if (!ready) return;
+    if (source === 'starter' && checked.spec) void createGuest(checked.spec);
+    else if (source === 'xml')
+      void importXml(
+        { path: path.trim(), name: xml.name, disks: xml.disks, agreed: [...xml.agreed] },
+        xml.start,
+      );
+    else if (page === 'source') setPage('hardware');
+    else if (page === 'hardware') setPage('review');
+    else if (checked.spec) void createFromFile(checked.spec);
+  };
 
   return (
     <Dialog
       title="New guest"
-      width={500}
+      width={760}
       testId={testIds.createDialog}
       onClose={close}
-      onSubmit={() => {
-        if (checked.spec) void createGuest(checked.spec);
-      }}
+      onSubmit={submit}
       foot={
         <>
+          <span className={panes.stepLine}>{last && page === 'source' ? '' : stepWords[page]}</span>
           <Button onPress={close}>Cancel</Button>
-          <Button look="primary" type="submit" isDisabled={!checked.spec} data-testid={testIds.createSubmit}>
-            {act}
-          </Button>
+          {page !== 'source' && (
+            <Button onPress={() => setPage(page === 'review' ? 'hardware' : 'source')}>Back</Button>
+          )}
+          {source === 'template' ? (
+            <Button look="primary" onPress={() => useUi.getState().open({ kind: 'clone', sources: [] })}>
+              Choose a template…
+            </Button>
+          ) : (
+            <Button
+              key={last ? 'make' : 'next'}
+              look="primary"
+              type="submit"
+              autoFocus={page === 'review'}
+              isDisabled={!ready}
+              data-testid={last ? testIds.createSubmit : testIds.createNext}
+            >
+              {last ? <Act source={source} start={source === 'xml' ? xml.start : form.start} /> : 'Next'}
+            </Button>
+          )}
         </>
       }
     >
-      <p className={css.lead}>
-        {built
-          ? `A Debian 12 of its own, from the image built here. ${starter.login}`
-          : 'A Debian 12, built here from Debian’s own packages. The first time takes about a minute and needs the network; later guests are made in a second.'}
-      </p>
-      <TextField
-        label="Name"
-        value={form.name}
-        onChange={(name) => put({ name })}
-        problem={problems.name}
-        inputRef={nameInput}
-        testId={testIds.createName}
-        autoFocus
-      />
-      <div className={css.row}>
-        <NumberField
-          label="CPUs"
-          value={form.vcpus}
-          onChange={(vcpus) => put({ vcpus })}
-          min={1}
-          max={256}
-          problem={problems.vcpus}
-          hint={report ? `This computer has ${report.cpu.threads}.` : undefined}
-        />
-        <NumberField
-          label="Memory, MiB"
-          value={form.memory}
-          onChange={(memory) => put({ memory })}
-          min={64}
-          max={4 << 20}
-          problem={problems.memory}
-          hint={
-            free === null
-              ? undefined
-              : form.memory > free
-                ? `Only ${bytes(free * 1048576)} are free: it may not start.`
-                : `${bytes(free * 1048576)} are free.`
-          }
-        />
+      <div className={css.wizard}>
+        {page === 'source' && <SourceList value={source} onChange={choose} />}
+        <div className={css.panel}>
+          {page === 'source' && source === 'starter' && (
+            <StarterForm form={form} put={put} problems={problems} />
+          )}
+          {page === 'source' && source === 'template' && (
+            <p className={css.lead}>
+              A template is a sealed guest. Each clone of it gets a machine-id, SSH host keys, a name and
+              addresses of its own; the next pages show them before anything is made.
+            </p>
+          )}
+          {page === 'source' && takesFile(source) && (
+            <FilePanel source={source} path={path} onPath={setPath} state={file} form={form} put={put} />
+          )}
+          {page === 'source' &&
+            source === 'xml' &&
+            file.status === 'xml' &&
+            (file.check.invalid ? (
+              <p className={panes.note}>
+                This is no domain XML.{' '}
+                {file.check.invalid.line !== null && `Line ${file.check.invalid.line}: `}
+                {file.check.invalid.reason}
+              </p>
+            ) : (
+              <>
+                <XmlPanel
+                  check={file.check}
+                  form={xml}
+                  put={(patch) => setXml((old) => ({ ...old, ...patch }))}
+                  problem={xmlTrouble}
+                />
+                <Checkbox checked={xml.start} onChange={(start) => setXml((old) => ({ ...old, start }))}>
+                  Start it when it is made
+                </Checkbox>
+              </>
+            ))}
+          {page === 'hardware' && (
+            <HardwareStep source={source} image={image} form={form} put={put} problems={problems} />
+          )}
+          {page === 'review' && <ReviewStep source={source} image={image} form={form} put={put} />}
+        </div>
       </div>
-      <Checkbox checked={form.start} onChange={(start) => put({ start })}>
-        Start it and open its console
-      </Checkbox>
-      <button type="button" className={css.more} aria-expanded={more} onClick={() => setMore(!more)}>
-        <ChevronRight size={16} aria-hidden="true" />
-        Hardware, disk and SSH keys
-      </button>
-      {more && (
-        <>
-          <Choice
-            label="Hardware"
-            value={form.kind}
-            onChange={(kind) => put({ kind })}
-            options={[
-              {
-                id: 'hybrid',
-                label: 'Hybrid',
-                hint: 'A PC with fast virtio disk and network. Right for almost every Linux.',
-              },
-              {
-                id: 'full',
-                label: 'Full',
-                hint: 'Disk, network and video as real PCs have them. For systems without virtio drivers; slower.',
-              },
-              {
-                id: 'paravirtual',
-                label: 'Paravirtual',
-                hint: 'No PCI, no video, no firmware: microvm, for Linux that knows it is a guest. Serial console and SSH only.',
-              },
-            ]}
-          />
-          <NumberField
-            label="Disk, GiB"
-            value={form.diskSize ?? Number.NaN}
-            onChange={(size) => put({ diskSize: Number.isNaN(size) ? null : size })}
-            min={1}
-            max={65536}
-            problem={problems.diskSize}
-            hint="Empty keeps the image’s size. Space is taken only as it fills."
-          />
-          <TextField
-            label="SSH public keys"
-            value={form.keys}
-            onChange={(keys) => put({ keys })}
-            problem={problems.keys}
-            multiline={3}
-            mono
-            placeholder="ssh-ed25519 AAAA… you@laptop"
-            hint="Who may log in by SSH; one a line. Without one you log in at the console."
-          />
-        </>
-      )}
     </Dialog>
   );
 }
 
-const steps = [
-  { id: 'building', title: 'Build Debian 12' },
-  { id: 'creating', title: 'Make the guest' },
-  { id: 'opening', title: 'Start it and open its console' },
-] as const;
+const stepWords: Readonly<Record<Page, string>> = {
+  source: 'Step 1 of 3: What it is made from',
+  hardware: 'Step 2 of 3: What it gets',
+  review: 'Step 3 of 3: Review',
+};
 
-function Doing({ flow }: { flow: Exclude<CreateFlow, { step: 'idle' }> }) {
-  const failed = flow.step === 'failed';
-  const operation = useOperations((state) =>
-    failed || flow.operation === null ? undefined : state.byId[flow.operation],
-  );
-  // The first step is not shown again once the image is there, unless it was part of this run.
-  const [from] = useState(flow.step);
-  const shown = steps.filter((step) => step.id !== 'building' || from === 'building');
-  const now = failed ? -1 : shown.findIndex((step) => step.id === flow.step);
-  const reset = () => useCreateFlow.getState().set({ step: 'idle' });
-  return (
-    <Dialog
-      title={failed ? `${flow.name} was not made` : `Making ${flow.name}`}
-      width={500}
-      testId={testIds.createDialog}
-      onClose={() => {
-        if (failed) reset();
-        close();
-      }}
-      foot={
-        failed ? (
-          <>
-            <Button
-              onPress={() => {
-                reset();
-                close();
-              }}
-            >
-              Close
-            </Button>
-            <Button look="primary" onPress={reset}>
-              Back
-            </Button>
-          </>
-        ) : (
-          <>
-            {operation?.cancellable && (
-              <Button
-                isDisabled={operation.status === 'cancelling'}
-                onPress={() => void call('operations.cancel', { id: operation.id }).catch(tellError)}
-              >
-                {operation.status === 'cancelling' ? 'Cancelling…' : 'Cancel'}
-              </Button>
-            )}
-            <Button look="primary" onPress={close}>
-              Go on in the background
-            </Button>
-          </>
-        )
-      }
-    >
-      {failed ? (
-        <ErrorNote error={flow.error} write={writeClipboard} />
-      ) : (
-        <div className={css.steps} data-testid={testIds.createProgress}>
-          {shown.map((step, index) => {
-            const state = index < now ? 'done' : index === now ? 'now' : 'later';
-            return (
-              <div
-                key={step.id}
-                className={`${css.step} ${state === 'done' ? css.done : ''}`}
-                data-now={state === 'now' ? '' : undefined}
-              >
-                {state === 'done' ? (
-                  <CircleCheck size={16} aria-label="Done" />
-                ) : state === 'now' ? (
-                  <LoaderCircle size={16} aria-label="Under way" />
-                ) : (
-                  <CircleDashed size={16} aria-label="Not begun" />
-                )}
-                <div>
-                  {step.title}
-                  {state === 'now' && (
-                    <>
-                      <Progress fraction={operation?.fraction ?? null} label={step.title} />
-                      <small aria-live="polite">{operation?.phase || 'Beginning'}</small>
-                    </>
-                  )}
-                </div>
-              </div>
-            );
-          })}
-        </div>
-      )}
-    </Dialog>
-  );
+/** The button's words say what it does. */
+function Act({ source, start }: { source: SourceId; start: boolean }) {
+  const built = useStarters((state) => state.byId['debian-12']?.status === 'built');
+  if (source === 'xml') return start ? 'Import and start' : 'Import';
+  if (source !== 'starter' || built) return start ? 'Create and start' : 'Create';
+  return start ? 'Build and start' : 'Build and create';
 }

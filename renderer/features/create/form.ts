@@ -1,4 +1,9 @@
-import { type CreateSpec, createSpec } from '../../../shared/ipc/guests.ts';
+import { type CreateSpec, createSpec, type SourceImage } from '../../../shared/ipc/guests.ts';
+import { nameProblem } from '../../../shared/model/names.ts';
+
+/** What a guest can be made from; a template leads to the clone wizard. */
+export type SourceId = 'starter' | 'iso' | 'image' | 'ova' | 'cloud' | 'xml' | 'template';
+export type Firmware = 'bios' | 'uefi' | 'secure-boot';
 
 /** What the dialog holds. */
 export interface CreateForm {
@@ -12,11 +17,59 @@ export interface CreateForm {
   /** Lines as in authorized_keys. */
   readonly keys: string;
   readonly start: boolean;
+  readonly firmware: Firmware;
+  readonly tpm: boolean;
+  /** What becomes of a disk image. */
+  readonly mode: 'copy' | 'link' | 'in-place';
 }
 
 export type Problems = Partial<Record<'name' | 'vcpus' | 'memory' | 'diskSize' | 'keys', string>>;
 
 const keyLine = /^(ssh-(ed25519|rsa|dss)|ecdsa-sha2-\S+|sk-\S+@openssh\.com) [A-Za-z0-9+/]+=*( .*)?$/;
+
+/** The source as the call takes it. */
+export function fromOf(source: SourceId, file: string, form: CreateForm): CreateSpec['from'] | null {
+  const { firmware, mode } = form;
+  if (source === 'starter') return { kind: 'starter', id: 'debian-12' };
+  if (!file.startsWith('/')) return null;
+  if (source === 'iso' || source === 'ova') return { kind: source, path: file, firmware };
+  return source === 'image' ? { kind: 'image', path: file, mode, firmware } : null;
+}
+
+/** A name after a file's or machine's, free among those taken: `debian-13.1.0-amd64-netinst.iso` gives `debian-13.1.0`. */
+export function nameAfter(text: string, taken: readonly string[]): string {
+  const stem =
+    text
+      .toLowerCase()
+      .replace(/\.(iso|ova|qcow2|img|raw|vmdk|vdi|vhdx?|xml)$/, '')
+      .replace(/[^a-z0-9.-]+/g, '-')
+      .replace(/-(amd64|x86_64|x64|netinst|dvd|cd|disk\d*|live|desktop|server|generic|genericcloud)\b/g, '')
+      .replace(/^[-.]+|[-.]+$/g, '')
+      .slice(0, 40) || 'guest';
+  return taken.some((name) => name.toLowerCase() === stem) ? freeName(taken, stem) : stem;
+}
+
+/** What a file suggests; the person changes what they like. */
+export function suggested(
+  source: SourceId,
+  image: SourceImage,
+  taken: readonly string[],
+): Partial<CreateForm> {
+  const base = image.path.split('/').at(-1) ?? '';
+  const { ova, system } = image;
+  const windows = /windows/i.test(system?.name ?? '');
+  const modern = windows && /1[1-9]|20(22|25)/.test(`${system?.name} ${image.label}`);
+  return {
+    name: nameAfter(ova?.name ?? base, taken),
+    kind: system?.kind ?? (source === 'ova' ? 'full' : 'hybrid'),
+    vcpus: ova?.vcpus ?? 2,
+    memory: ova?.memory ?? system?.memory ?? 2048,
+    diskSize: source === 'iso' ? (system?.disk ?? 20) : null,
+    firmware: ova?.firmware ?? (modern ? 'secure-boot' : 'bios'),
+    tpm: ova?.tpm ?? modern,
+    mode: 'copy',
+  };
+}
 
 /** The first free name of debian-1, debian-2…; names are compared without case. */
 export function freeName(taken: readonly string[], stem = 'debian'): string {
@@ -26,10 +79,20 @@ export function freeName(taken: readonly string[], stem = 'debian'): string {
   return `${stem}-${number}`;
 }
 
+/** What is wrong with a name, as a sentence; null when nothing is. */
+export function nameTrouble(name: string, taken: readonly string[]): string | null {
+  const problem = nameProblem(name);
+  if (problem) return problem;
+  return taken.some((other) => other.toLowerCase() === name.toLowerCase())
+    ? 'Another guest has this name.'
+    : null;
+}
+
 /** The call's input, or what is wrong with each field. `taken`: names in use. */
 export function checkForm(
   form: CreateForm,
   taken: readonly string[],
+  from: CreateSpec['from'] | null = { kind: 'starter', id: 'debian-12' },
 ):
   | { readonly spec: CreateSpec; readonly problems: null }
   | { readonly spec: null; readonly problems: Problems } {
@@ -39,12 +102,13 @@ export function checkForm(
     .filter((line) => line !== '' && !line.startsWith('#'));
   const parsed = createSpec.safeParse({
     name: form.name,
-    from: { kind: 'starter', id: 'debian-12' },
+    from,
     vcpus: form.vcpus,
     memory: form.memory,
     diskSize: form.diskSize,
     kind: form.kind,
-    authorizedKeys: lines,
+    tpm: form.tpm,
+    authorizedKeys: from?.kind === 'starter' ? lines : [],
     start: form.start,
   });
   const problems: Problems = {};
@@ -56,8 +120,8 @@ export function checkForm(
     if (field === 'diskSize') problems.diskSize = 'From 1 to 65536 GiB.';
     if (field === 'authorizedKeys') problems.keys = 'At most 50 keys.';
   }
-  if (!problems.name && taken.some((name) => name.toLowerCase() === form.name.toLowerCase()))
-    problems.name = 'Another guest has this name.';
+  problems.name ??= nameTrouble(form.name, taken) ?? undefined;
+  if (problems.name === undefined) delete problems.name;
   if (lines.some((line) => line.includes('PRIVATE KEY')))
     problems.keys = 'This is a private key. Paste the public one, the file that ends in .pub.';
   else if (lines.some((line) => !keyLine.test(line)))

@@ -37,6 +37,16 @@ export function FirstRun() {
           <span className="muted">
             About a minute. Built here from Debian’s packages; nothing else is fetched.
           </span>
+          <Button
+            size="large"
+            data-testid={testIds.createFromFile}
+            onPress={() => useUi.getState().open({ kind: 'new-guest', source: 'iso' })}
+          >
+            Create from an ISO or image
+          </Button>
+          <span className="muted">
+            Or drop an ISO, a disk image, an OVA or a libvirt XML file on this window.
+          </span>
         </div>
         <section aria-label="This computer">
           <h2 style={{ marginBottom: 8 }}>This computer</h2>
