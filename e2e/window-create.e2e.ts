@@ -59,7 +59,7 @@ test('from an ISO: the first-run page leads there, the medium is recognised, and
   await expect(page.getByTestId(testIds.createFound)).toContainText('Debian');
   await expectAccessible(page, 'the dialog with an ISO');
   await next();
-  await expect(name()).toHaveValue('debian-13.1.0');
+  await expect(name()).toHaveValue(/^debian-13/);
   await name().fill('from the medium');
   await dialog().getByLabel('Memory, MiB').fill('256');
   await dialog().getByLabel('Disk, GiB').fill('3');

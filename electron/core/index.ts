@@ -6,7 +6,7 @@ import type { CallContext, Core, Handlers } from './api.ts';
 import { seedHandlers } from './cloud-init/index.ts';
 import { guestsToCompare } from './containers/guests.ts';
 import { createContainers } from './containers/index.ts';
-import { createGuests } from './guests/index.ts';
+import { createGuests, type GuestsDeps } from './guests/index.ts';
 import { createHardware } from './hardware/index.ts';
 import { createHost } from './host/index.ts';
 import { createIdentity } from './identity/index.ts';
@@ -41,6 +41,8 @@ export interface CoreDeps {
   readonly qemu?: string;
   /** podman's program, for the same. */
   readonly podman?: string;
+  /** Other cloud images than the vendors', for tests. */
+  readonly cloudImages?: GuestsDeps['cloudImages'];
 }
 
 /** What a resource gives to the whole; nothing but handlers is needed. */
@@ -110,6 +112,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     announce,
     watched: () => listeners.size > 0,
     qemu: deps.qemu,
+    cloudImages: deps.cloudImages,
     onStarterBuilt: () => void starters.refresh(),
     enterGroup: async (id) => (await limits?.enterGuest(id)) ?? null,
   });

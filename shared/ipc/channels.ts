@@ -29,6 +29,8 @@ export const guestCalls = [
   'guests.importXml',
 ] as const;
 
+export const cloudImageCalls = ['cloudImages.list', 'cloudImages.fetch', 'cloudImages.discard'] as const;
+
 export const coreCalls = [
   'core.snapshot',
   'host.report',
@@ -175,6 +177,7 @@ export const callNames = [
   ...coreCalls,
   ...guestCalls,
   ...hardwareCalls,
+  ...cloudImageCalls,
   ...starterCalls,
   ...terminalCalls,
   ...keyCalls,

@@ -6,6 +6,7 @@ import type { Starter } from '../model/starter.ts';
 import type { Terminal } from '../model/terminal.ts';
 import { type CallSpec, call } from './call.ts';
 import type { CallName, ShellCallName } from './channels.ts';
+import { cloudImageContract } from './cloud-images.ts';
 import { containerContract } from './containers.ts';
 import type { Snapshot } from './events.ts';
 import { groupContract } from './groups.ts';
@@ -34,6 +35,7 @@ export const contract = {
 
   ...guestContract,
   ...hardwareContract,
+  ...cloudImageContract,
 
   ...keyContract,
   ...serverContract,

@@ -3,6 +3,7 @@ import type { Guest } from '../model/guest.ts';
 import { nameProblem } from '../model/names.ts';
 import { call } from './call.ts';
 import type { guestCalls } from './channels.ts';
+import { cloudImageId } from './cloud-id.ts';
 
 /** A guest's folder name, or for people at a shell its name; core resolves both. */
 export const guestRef = z.string().min(1).max(200);
@@ -178,6 +179,13 @@ export const createSpec = z.object({
       kind: z.literal('ova'),
       path: filePath,
       /** Null: as the archive says. */
+      firmware: z.enum(['bios', 'uefi', 'secure-boot']).nullable().default(null),
+    }),
+    z.object({
+      kind: z.literal('cloud'),
+      /** As `cloudImages.list` names it. It is downloaded first where it is not in the cache. */
+      id: cloudImageId,
+      /** Null: what the image needs. */
       firmware: z.enum(['bios', 'uefi', 'secure-boot']).nullable().default(null),
     }),
   ]),

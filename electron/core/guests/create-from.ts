@@ -24,7 +24,14 @@ import { domainFile } from './store.ts';
 import { refuseOthersDisks } from './xml.ts';
 
 /** A guest made of a file that the person chose: a disk image or an installation medium. */
-export type FileSource = Exclude<ParsedCreate['from'], { kind: 'starter' }>;
+export type FileSource = Exclude<ParsedCreate['from'], { kind: 'starter' | 'cloud' }>;
+
+/** What is known of the system on the disk, so that it can be told who it is. */
+export interface KnownSystem {
+  readonly user: string;
+  /** Writes into the staged folder; returns the drives to add. */
+  readonly prepare: (staged: string, folder: string) => Promise<readonly NewDisk[]>;
+}
 
 /** GiB of a new disk nobody gave a size. It grows as it is written. */
 const newDiskSize = 20;
@@ -41,8 +48,9 @@ export async function createFrom(
   spec: ParsedCreate,
   from: FileSource,
   op: OperationContext,
+  known?: KnownSystem,
 ): Promise<void> {
-  refuseWhatCannotBe(spec, from);
+  refuseWhatCannotBe(spec, from, known);
   const { store, paths } = deps;
   op.phase('Looking at the image');
   const stated = from.kind === 'image' ? from.format : from.kind;
@@ -81,6 +89,7 @@ export async function createFrom(
       if (from.mode !== 'copy') reaches.push(source.path);
       disks = [disk];
     }
+    if (known) disks = [...disks, ...(await known.prepare(staged, folder))];
     const machine = machineFor(spec.kind, asked);
     const firmware = await firmwareFor(machine, asked, staged, folder, op);
     op.phase('Writing its definition');
@@ -96,6 +105,7 @@ export async function createFrom(
       interfaces: Array.from({ length: cards }, () => ({})),
       tpm: spec.tpm,
       serialLog: serialLog(folder),
+      ...(known ? { sshUser: known.user } : {}),
       sshHostPort: port,
       tags: spec.tags,
     });
@@ -110,13 +120,13 @@ export async function createFrom(
   }
 }
 
-function refuseWhatCannotBe(spec: ParsedCreate, from: FileSource): void {
+function refuseWhatCannotBe(spec: ParsedCreate, from: FileSource, known: KnownSystem | undefined): void {
   if (spec.kind === 'paravirtual')
     throw new GuesthouseError('unsupported', 'A paravirtual guest boots a kernel given from outside.', {
       why: 'What kernel and command line an unknown image wants cannot be told.',
       todo: 'Choose hybrid: it is as fast for disk and network.',
     });
-  if (spec.authorizedKeys.length > 0)
+  if (spec.authorizedKeys.length > 0 && !known)
     throw new GuesthouseError('unsupported', 'Keys cannot be put into a system that is not known.', {
       todo: 'Leave the keys out, and copy them once the system runs.',
     });

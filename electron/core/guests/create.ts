@@ -11,8 +11,9 @@ import type { OperationContext } from '../operations/runner.ts';
 import { run } from '../platform/exec.ts';
 import { writeAtomic } from '../platform/fs.ts';
 import { buildStarter, type StarterImage } from '../templates/starter/build.ts';
+import { prepareCloudImage } from './cloud/prepare.ts';
 import { copyDisk, syncFile } from './copy-disk.ts';
-import { createFrom, type FileSource } from './create-from.ts';
+import { createFrom, type FileSource, type KnownSystem } from './create-from.ts';
 import type { CreateDeps, ParsedCreate } from './create-spec.ts';
 import { serialLog } from './launch.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -69,13 +70,27 @@ export class Creator {
     id: string,
     uuid: string,
     spec: ParsedCreate,
-    from: FileSource,
+    source: Exclude<ParsedCreate['from'], { kind: 'starter' }>,
     op: OperationContext,
   ): Promise<void> {
+    let from: FileSource;
+    let known: KnownSystem | undefined;
+    let rest = op;
+    if (source.kind === 'cloud') {
+      const { cloud } = this.deps;
+      const { user, firmware } = cloud.source(source.id);
+      const file = await cloud.get(source.id, op, 0.7);
+      from = { kind: 'image', path: file, mode: 'copy', format: null, firmware: source.firmware ?? firmware };
+      rest = part(op, 0.7, 1);
+      known = {
+        user,
+        prepare: (staged, folder) => prepareCloudImage(this.deps, spec, uuid, staged, folder, rest),
+      };
+    } else from = source;
     const port = await choosePort(this.claimedPorts());
     this.pendingPorts.add(port);
     try {
-      await createFrom(this.deps, { id, uuid, port }, spec, from, op);
+      await createFrom(this.deps, { id, uuid, port }, spec, from, rest, known);
     } finally {
       this.pendingPorts.delete(port);
     }

@@ -11,6 +11,8 @@ import type { Accelerators } from '../qemu/accelerators.ts';
 import { tailLog } from '../qemu/log-file.ts';
 import { type RunFiles, runFiles } from '../qemu/run-files.ts';
 import { Agents } from './agents.ts';
+import type { CloudSource } from './cloud/catalog.ts';
+import { CloudImages } from './cloud/images.ts';
 import { addAgreed } from './consent.ts';
 import { logFile } from './crash.ts';
 import { Creator } from './create.ts';
@@ -52,13 +54,15 @@ export interface GuestsDeps {
   readonly watched: () => boolean;
   /** QEMU's program; default `qemu-system-x86_64` on the search path. */
   readonly qemu?: string;
+  /** For tests: other cloud images than the vendors'. */
+  readonly cloudImages?: readonly CloudSource[];
   /** Called when a starter was made on the way. */
   readonly onStarterBuilt?: () => void;
   /** See {@link LaunchDeps.enterGroup}. */
   readonly enterGroup?: LaunchDeps['enterGroup'];
 }
 
-type GuestCall = Extract<keyof Handlers, `guests.${string}`>;
+type GuestCall = Extract<keyof Handlers, `guests.${string}` | `cloudImages.${string}`>;
 
 /** The guests of the library: their folders, their QEMUs, and the calls about them. */
 export function createGuests(deps: GuestsDeps) {
@@ -67,8 +71,10 @@ export function createGuests(deps: GuestsDeps) {
   const monitor = new Monitor(registry, clock, log);
   const store = new GuestStore(paths.guests, paths.staging);
   const templates = new GuestStore(paths.templates, paths.staging);
+  const cloud = new CloudImages(deps);
   const all: CreateDeps = {
     ...deps,
+    cloud,
     registry,
     monitor,
     store,
@@ -116,6 +122,9 @@ export function createGuests(deps: GuestsDeps) {
     'guests.exportXml': ({ id }) => xml.export(id),
     'guests.setXml': ({ id, xml: text, expected }) => xml.set(id, text, expected),
     'guests.importXml': (spec) => importer.import(spec),
+    'cloudImages.list': () => cloud.list(),
+    'cloudImages.fetch': async ({ id }) => cloud.fetch(id),
+    'cloudImages.discard': ({ id }) => cloud.discard(id),
     'guests.waitSsh': async ({ id: ref, timeout }) => {
       const { id, stored } = registry.get(ref);
       const target = lifecycle.sshTarget(id);

@@ -6,7 +6,7 @@ import type { CoreEvent } from '../../../shared/ipc/events.ts';
 import type { Guest } from '../../../shared/model/guest.ts';
 import type { Operation } from '../../../shared/model/operation.ts';
 import type { Core } from '../api.ts';
-import { createCore } from '../index.ts';
+import { type CoreDeps, createCore } from '../index.ts';
 import { silentLog } from '../platform/log.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
 
@@ -23,7 +23,7 @@ export interface TestCore {
 /** Opens the library of `paths` as its owner, without a socket and without terminals. */
 export async function openTestCore(
   paths: LibraryPaths,
-  options: { qemu?: string; podman?: string } = {},
+  options: Pick<CoreDeps, 'qemu' | 'podman' | 'cloudImages'> = {},
 ): Promise<TestCore> {
   const core = await createCore({
     paths,

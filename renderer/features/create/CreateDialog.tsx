@@ -18,7 +18,7 @@ import {
   checkForm,
   freeName,
   fromOf,
-  nameAfter,
+  keptName,
   nameTrouble,
   type SourceId,
   suggested,
@@ -85,7 +85,7 @@ function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string
     } else if (file.status === 'xml')
       setXml((old) => ({
         ...old,
-        name: nameAfter(file.check.name ?? path.split('/').at(-1) ?? '', taken),
+        name: keptName(file.check.name ?? path.split('/').at(-1) ?? '', taken),
         agreed: new Set(),
       }));
   }

@@ -43,11 +43,15 @@ export function nameAfter(text: string, taken: readonly string[]): string {
       .toLowerCase()
       .replace(/\.(iso|ova|qcow2|img|raw|vmdk|vdi|vhdx?|xml)$/, '')
       .replace(/[^a-z0-9.-]+/g, '-')
-      .replace(/-(amd64|x86_64|x64|netinst|dvd|cd|disk\d*|live|desktop|server|generic|genericcloud)\b/g, '')
+      .replace(/-(amd64|x86_64|x64|netinst|dvd|cd|disk\d*|live|generic|genericcloud)\b/g, '')
       .replace(/^[-.]+|[-.]+$/g, '')
       .slice(0, 40) || 'guest';
   return taken.some((name) => name.toLowerCase() === stem) ? freeName(taken, stem) : stem;
 }
+
+/** The name a machine has already, when it can be had here; else one after it. */
+export const keptName = (name: string, taken: readonly string[]): string =>
+  nameTrouble(name, taken) === null ? name : nameAfter(name, taken);
 
 /** What a file suggests; the person changes what they like. */
 export function suggested(
@@ -60,7 +64,7 @@ export function suggested(
   const windows = /windows/i.test(system?.name ?? '');
   const modern = windows && /1[1-9]|20(22|25)/.test(`${system?.name} ${image.label}`);
   return {
-    name: nameAfter(ova?.name ?? base, taken),
+    name: ova ? keptName(ova.name, taken) : nameAfter(base, taken),
     kind: system?.kind ?? (source === 'ova' ? 'full' : 'hybrid'),
     vcpus: ova?.vcpus ?? 2,
     memory: ova?.memory ?? system?.memory ?? 2048,
