@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { startGuest } from '../../stores/consent.ts';
+import { openScreens } from '../../stores/consoles.ts';
 import { type CreateFlow, useCreateFlow } from '../../stores/create-flow.ts';
 import { useGuests } from '../../stores/guests.ts';
 import { useOperations } from '../../stores/operations.ts';
@@ -137,6 +138,10 @@ function Made({ flow }: { flow: Extract<CreateFlow, { step: 'made' }> }) {
     leave();
     void openConsoles([flow.id]).catch(tellError);
   };
+  const screen = () => {
+    leave();
+    openScreens([flow.id]);
+  };
   return (
     <Dialog
       title={`${flow.name} is made`}
@@ -149,8 +154,11 @@ function Made({ flow }: { flow: Extract<CreateFlow, { step: 'made' }> }) {
           {!live && guest?.state === 'off' && (
             <Button onPress={() => void startGuest(flow.id)}>Start it</Button>
           )}
-          <Button look="primary" onPress={open} autoFocus data-testid={testIds.createOpen}>
+          <Button onPress={open} data-testid={testIds.createOpen}>
             Open console
+          </Button>
+          <Button look="primary" onPress={screen} autoFocus>
+            Open screen
           </Button>
         </>
       }

@@ -114,7 +114,7 @@ describe('a guest from a file', () => {
       warnings('image', image({ virtualSize: size }), { ...fine, ...patch }, report).join(' ');
     expect(said({ memory: 4096 })).toMatch(/memory are free/);
     expect(said({ vcpus: 8 })).toMatch(/2 processors/);
-    expect(said({}, 2 ** 32)).toMatch(/needs up to 4 GB/);
-    expect(said({ diskSize: 50 })).toMatch(/can grow to 50 GB/);
+    expect(said({}, 2 ** 32)).toMatch(/needs up to 4 GiB/);
+    expect(said({ diskSize: 50 })).toMatch(/can grow to 50 GiB/);
   });
 });
