@@ -159,6 +159,23 @@ test('from libvirt XML: what it asks for is seen and allowed first', async () =>
   await expect(page.getByTestId(guestStateTestId('libvirt-server'))).toHaveText('Off');
 });
 
+test('from a cloud image: where it comes from and how it is checked is said, and a key is asked for', async () => {
+  await page.getByTestId(testIds.newGuest).click();
+  await page.getByTestId(createSourceTestId('cloud')).click();
+  await expect(dialog()).toContainText('SHA512 list');
+  await expect(dialog()).toContainText('Not tried');
+  await expect(page.getByTestId(testIds.createNext)).toBeDisabled();
+  await dialog().getByText('Ubuntu 24.04 LTS').click();
+  await expect(dialog()).toContainText('https://cloud-images.ubuntu.com/');
+  await dialog().getByLabel('SSH public keys').fill('ssh-ed25519 AAAAC3Nz me@here');
+  await expectAccessible(page, 'the cloud images');
+  await next();
+  await expect(name()).toHaveValue('ubuntu-24.04');
+  await next();
+  await expect(page.getByTestId(testIds.createReview)).toContainText('compared with the vendor’s checksum');
+  await page.keyboard.press('Escape');
+});
+
 test('nothing was logged as an error', () => {
   expect(errors).toEqual([]);
 });

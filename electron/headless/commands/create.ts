@@ -11,6 +11,7 @@ interface Options {
   fromImage?: string;
   fromIso?: string;
   fromOva?: string;
+  fromCloud?: string;
   tpm?: boolean;
   mode?: 'copy' | 'link' | 'in-place';
   firmware?: 'bios' | 'uefi' | 'secure-boot';
@@ -72,10 +73,10 @@ export function publicKeysIn(file: string): string[] {
 }
 
 function sourceOf(options: Options): CreateSpec['from'] {
-  const { from, fromImage, fromIso, fromOva, mode, firmware } = options;
-  if ([from, fromImage, fromIso, fromOva].filter((one) => one !== undefined).length !== 1)
+  const { from, fromImage, fromIso, fromOva, fromCloud, mode, firmware } = options;
+  if ([from, fromImage, fromIso, fromOva, fromCloud].filter((one) => one !== undefined).length !== 1)
     throw new GuesthouseError('invalid-input', 'One source is needed.', {
-      todo: 'Give --from debian-12, --from-image FILE, --from-iso FILE or --from-ova FILE.',
+      todo: 'Give --from debian-12, --from-image FILE, --from-iso FILE, --from-ova FILE or --from-cloud ID.',
     });
   if ((mode !== undefined && fromImage === undefined) || (firmware !== undefined && from !== undefined))
     throw new GuesthouseError('invalid-input', 'These options do not go together.', {
@@ -86,6 +87,7 @@ function sourceOf(options: Options): CreateSpec['from'] {
     return { kind: 'image', path: resolve(fromImage), ...(mode === undefined ? {} : { mode }), ...more };
   if (fromIso !== undefined) return { kind: 'iso', path: resolve(fromIso), ...more };
   if (fromOva !== undefined) return { kind: 'ova', path: resolve(fromOva), ...more };
+  if (fromCloud !== undefined) return { kind: 'cloud', id: fromCloud, ...more };
   return { kind: 'starter', id: from! };
 }
 
@@ -106,6 +108,7 @@ export function registerCreate(program: Command, runner: Runner): void {
     .addOption(new Option('--from <source>', 'a system Guesthouse builds').choices(['debian-12']))
     .option('--from-image <file>', 'a disk image: raw, qcow2, VMDK, VDI, VHDX, VHD')
     .option('--from-iso <file>', 'an installation medium, with an empty disk')
+    .option('--from-cloud <id>', 'a cloud image, downloaded and checked first (see: cloud-images)')
     .option('--from-ova <file>', 'a machine another program exported (OVF 1.x)')
     .addOption(
       new Option('--mode <how>', 'what becomes of the image (copy)').choices(['copy', 'link', 'in-place']),
@@ -127,6 +130,15 @@ export function registerCreate(program: Command, runner: Runner): void {
     .option('--key <file>', 'public key file that may log in (again for more)', collect)
     .option('--tag <tag>', 'tag (again for more)', collect)
     .option('--start', 'start it when it is made');
+  const clouds = runner.define(program, 'cloud-images', 'List the cloud images there are');
+  runner.action<[]>(clouds, async ({ core }) => {
+    const images = await core.call('cloudImages.list', undefined);
+    const lines = images.map(
+      ({ id, name, cached, tried }) =>
+        `${id.padEnd(14)} ${name.padEnd(28)} ${cached ? 'downloaded' : '-'.padEnd(10)}  ${tried ? '' : 'not tried'}`,
+    );
+    return { data: images, text: lines.join('\n') };
+  });
   runner.action<[string]>(create, async ({ core, follow }, name) => {
     const options = create.opts<Options>();
     const from = sourceOf(options);

@@ -1,15 +1,19 @@
-import { useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import type { CloudImage } from '../../../shared/model/cloud-image.ts';
+import { call } from '../../bridge/call.ts';
 import { createFromFile, createGuest, importXml, useCreateFlow } from '../../stores/create-flow.ts';
 import { useGuests } from '../../stores/guests.ts';
 import { useHost } from '../../stores/host.ts';
 import { useStarters } from '../../stores/starters.ts';
 import { useTemplates } from '../../stores/templates.ts';
+import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Checkbox } from '../../ui/Choice.tsx';
 import { Dialog } from '../../ui/Dialog.tsx';
 import panes from '../../ui/panes.module.css';
 import { testIds } from '../../ui/testids.ts';
+import { CloudPanel } from './CloudPanel.tsx';
 import css from './create.module.css';
 import { Doing } from './Doing.tsx';
 import { FilePanel, takesFile } from './FilePanel.tsx';
@@ -19,6 +23,7 @@ import {
   freeName,
   fromOf,
   keptName,
+  nameAfter,
   nameTrouble,
   type SourceId,
   suggested,
@@ -69,6 +74,11 @@ function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string
     tpm: false,
     mode: 'copy',
   }));
+  const [clouds, setClouds] = useState<readonly CloudImage[]>([]);
+  const [cloud, setCloud] = useState('');
+  useEffect(() => {
+    if (source === 'cloud') call('cloudImages.list').then(setClouds, tellError);
+  }, [source]);
   const [xml, setXml] = useState<XmlForm>({ name: '', disks: 'copy', agreed: new Set(), start: false });
   const put = (patch: Partial<CreateForm>) => setForm((old) => ({ ...old, ...patch }));
   const file = useFile(path.trim(), source);
@@ -96,7 +106,25 @@ function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string
       put({ name: freeName(taken), memory: 1024, vcpus: 2, diskSize: null, tpm: false, kind: 'hybrid' });
   };
 
-  const from = source === 'starter' || image ? fromOf(source, path.trim(), form) : null;
+  const chooseCloud = useCallback(
+    (next: CloudImage) => {
+      setCloud(next.id);
+      setForm((old) => ({
+        ...old,
+        name: nameAfter(next.id, taken),
+        kind: 'hybrid',
+        memory: 2048,
+        diskSize: 20,
+        tpm: false,
+        mode: 'copy',
+        firmware: next.firmware,
+      }));
+    },
+    [taken],
+  );
+
+  const what = source === 'cloud' ? cloud : path.trim();
+  const from = source === 'starter' || source === 'cloud' || image ? fromOf(source, what, form) : null;
   const checked = checkForm(form, taken, from);
   const problems = checked.problems ?? {};
   const xmlTrouble = nameTrouble(xml.name, taken);
@@ -107,7 +135,9 @@ function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string
       : source === 'xml'
         ? readable && xmlTrouble === null
         : page === 'source'
-          ? image !== null && (source !== 'iso' || image.format === 'iso')
+          ? source === 'cloud'
+            ? from !== null && form.keys.trim() !== '' && problems.keys === undefined
+            : image !== null && (source !== 'iso' || image.format === 'iso')
           : checked.spec !== null;
   const last = source === 'starter' || source === 'xml' || page === 'review';
 
@@ -169,6 +199,16 @@ function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string
               addresses of its own; the next pages show them before anything is made.
             </p>
           )}
+          {page === 'source' && source === 'cloud' && (
+            <CloudPanel
+              images={clouds}
+              chosen={cloud}
+              onChoose={chooseCloud}
+              form={form}
+              put={put}
+              problem={problems.keys}
+            />
+          )}
           {page === 'source' && takesFile(source) && (
             <FilePanel source={source} path={path} onPath={setPath} state={file} form={form} put={put} />
           )}
@@ -197,7 +237,15 @@ function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string
           {page === 'hardware' && (
             <HardwareStep source={source} image={image} form={form} put={put} problems={problems} />
           )}
-          {page === 'review' && <ReviewStep source={source} image={image} form={form} put={put} />}
+          {page === 'review' && (
+            <ReviewStep
+              source={source}
+              image={source === 'cloud' ? null : image}
+              what={(source === 'cloud' && clouds.find((one) => one.id === cloud)?.name) || what}
+              form={form}
+              put={put}
+            />
+          )}
         </div>
       </div>
     </Dialog>

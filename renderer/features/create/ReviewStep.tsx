@@ -11,11 +11,14 @@ import { plainWords, warnings } from './words.ts';
 export function ReviewStep({
   source,
   image,
+  what,
   form,
   put,
 }: {
   source: SourceId;
   image: SourceImage | null;
+  /** What it is made from: a path or a name. */
+  what: string;
   form: CreateForm;
   put: (patch: Partial<CreateForm>) => void;
 }) {
@@ -23,7 +26,7 @@ export function ReviewStep({
   return (
     <div className={css.review} data-testid={testIds.createReview}>
       <p>
-        <b>{form.name}</b> is made from <span className="mono selectable">{image?.path}</span>
+        <b>{form.name}</b> is made from <span className="mono selectable">{what}</span>
       </p>
       <ul className={css.list}>
         {plainWords(source, image, form).map((line) => (

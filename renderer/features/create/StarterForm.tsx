@@ -110,14 +110,16 @@ export function StarterForm({
 }
 
 /** Who may log in by SSH. */
-function KeysField({
+export function KeysField({
   form,
   put,
   problem,
+  hint = 'Who may log in by SSH; one a line. Without one you log in at the console.',
 }: {
   form: CreateForm;
   put: (patch: Partial<CreateForm>) => void;
   problem: string | undefined;
+  hint?: string;
 }) {
   return (
     <TextField
@@ -128,7 +130,7 @@ function KeysField({
       multiline={3}
       mono
       placeholder="ssh-ed25519 AAAA… you@laptop"
-      hint="Who may log in by SSH; one a line. Without one you log in at the console."
+      hint={hint}
     />
   );
 }

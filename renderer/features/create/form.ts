@@ -27,10 +27,11 @@ export type Problems = Partial<Record<'name' | 'vcpus' | 'memory' | 'diskSize' |
 
 const keyLine = /^(ssh-(ed25519|rsa|dss)|ecdsa-sha2-\S+|sk-\S+@openssh\.com) [A-Za-z0-9+/]+=*( .*)?$/;
 
-/** The source as the call takes it. */
+/** The source as the call takes it; `file` is the path, or the cloud image's id. */
 export function fromOf(source: SourceId, file: string, form: CreateForm): CreateSpec['from'] | null {
   const { firmware, mode } = form;
   if (source === 'starter') return { kind: 'starter', id: 'debian-12' };
+  if (source === 'cloud') return file === '' ? null : { kind: 'cloud', id: file, firmware };
   if (!file.startsWith('/')) return null;
   if (source === 'iso' || source === 'ova') return { kind: source, path: file, firmware };
   return source === 'image' ? { kind: 'image', path: file, mode, firmware } : null;
@@ -112,7 +113,7 @@ export function checkForm(
     diskSize: form.diskSize,
     kind: form.kind,
     tpm: form.tpm,
-    authorizedKeys: from?.kind === 'starter' ? lines : [],
+    authorizedKeys: from?.kind === 'starter' || from?.kind === 'cloud' ? lines : [],
     start: form.start,
   });
   const problems: Problems = {};

@@ -49,6 +49,11 @@ function disk(source: SourceId, image: SourceImage | null, form: CreateForm): st
       `A new, empty disk of ${form.diskSize ?? 20} GiB, which takes space only as it fills.`,
       'It starts from the ISO, which stays where it is, until a system is on the disk.',
     ];
+  if (source === 'cloud')
+    return [
+      `The image is downloaded where it is not in the cache yet, compared with the vendor’s checksum, and copied.${grown}`,
+      'It gets a machine-id, SSH host keys and a name of its own before its first start: on its disk, or by a cloud-init seed.',
+    ];
   if (source === 'ova') {
     const count = image?.ova?.disks.length ?? 0;
     return [

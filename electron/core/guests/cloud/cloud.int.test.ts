@@ -72,9 +72,9 @@ beforeAll(async () => {
   ]);
   files.set('/ext.img', readFileSync(path.join(dir, 'ext.img')));
   // A file system that is not read here: the identity has to come from a seed.
-  const xfs = Buffer.alloc(8 << 20);
-  xfs.write('XFSB');
-  files.set('/xfs.img', xfs);
+  const ntfs = Buffer.alloc(8 << 20);
+  ntfs.write('NTFS    ', 3);
+  files.set('/far.img', ntfs);
   files.set('/big.img', Buffer.alloc(32 << 20, 'x'));
   const list = () =>
     [...files]
@@ -100,7 +100,7 @@ beforeAll(async () => {
   at = await openTestCore(home.paths, {
     cloudImages: [
       image('ext', 'ext.img'),
-      image('xfs', 'xfs.img'),
+      image('far', 'far.img'),
       image('big', 'big.img'),
       image('wrong', 'ext.img', 'WRONG'),
       image('unlisted', 'ext.img', 'OTHERS'),
@@ -216,7 +216,7 @@ describe('a guest from a cloud image', () => {
   });
 
   it('has them in a seed of its own where it cannot', async () => {
-    const id = await make('rock', 'xfs');
+    const id = await make('rock', 'far');
     const seed = readFileSync(path.join(home.paths.guests, id, 'seed.iso'), 'latin1');
     expect(seed).toContain('CIDATA');
     expect(seed).toContain(key);

@@ -1,4 +1,5 @@
 import * as path from 'node:path';
+import { GuesthouseError } from '../../../../shared/errors.ts';
 import { hostnameFrom } from '../../../../shared/model/names.ts';
 import { makeSeed, seedDisk } from '../../cloud-init/seed.ts';
 import { composeUserData, machineUserData } from '../../cloud-init/user-data.ts';
@@ -76,7 +77,7 @@ export async function prepareCloudImage(
       );
     else drives = await seeded(staged, folder, userData, seed, spec.kind, clock.now());
   } catch (error) {
-    if (!(error instanceof UnsupportedDiskError)) throw error;
+    if (!(error instanceof UnsupportedDiskError) && !isBeyondReach(error)) throw error;
     const all = { ...seed, machineId: values.machineId };
     drives = await seeded(staged, folder, userData, all, spec.kind, clock.now());
   }
@@ -98,6 +99,10 @@ export async function prepareCloudImage(
   });
   return drives;
 }
+
+/** guestfish was there for the disk's file system, and did not get along with it. */
+const isBeyondReach = (error: unknown) =>
+  error instanceof GuesthouseError && ['program-failed', 'program-missing', 'timeout'].includes(error.code);
 
 async function seeded(
   staged: string,

@@ -1,0 +1,81 @@
+import { useEffect } from 'react';
+import type { CloudImage } from '../../../shared/model/cloud-image.ts';
+import { writeClipboard } from '../../bridge/clipboard.ts';
+import { Choice } from '../../ui/Choice.tsx';
+import { bytes } from '../../ui/format.ts';
+import panes from '../../ui/panes.module.css';
+import { CopyText } from '../../ui/parts.tsx';
+import css from './create.module.css';
+import type { CreateForm } from './form.ts';
+import { KeysField } from './StarterForm.tsx';
+
+/** The vendors' images: which one, where it comes from and how it is checked, and who may log in. */
+export function CloudPanel({
+  images,
+  chosen,
+  onChoose,
+  form,
+  put,
+  problem,
+}: {
+  images: readonly CloudImage[];
+  chosen: string;
+  onChoose: (image: CloudImage) => void;
+  form: CreateForm;
+  put: (patch: Partial<CreateForm>) => void;
+  /** Of the keys. */
+  problem: string | undefined;
+}) {
+  const image = images.find((one) => one.id === chosen);
+  useEffect(() => {
+    const [first] = images;
+    if (!image && first) onChoose(first);
+  }, [image, images, onChoose]);
+  return (
+    <>
+      <p className={css.lead}>
+        A system its vendor publishes ready to run. It is downloaded once, checked, and told its name and
+        keys.
+      </p>
+      <Choice
+        label="Image"
+        value={chosen}
+        onChange={(id) => {
+          const next = images.find((one) => one.id === id);
+          if (next) onChoose(next);
+        }}
+        options={images.map(({ id, name, cached }) => ({
+          id,
+          label: name,
+          ...(cached ? { hint: `Downloaded and checked, ${bytes(cached.bytes)}.` } : {}),
+        }))}
+      />
+      {image && (
+        <dl className={panes.facts}>
+          <dt>From</dt>
+          <dd>
+            <CopyText text={image.url} label="address" write={writeClipboard} wrap />
+          </dd>
+          <dt>Checked by</dt>
+          <dd>
+            the vendor’s {image.checksums.algorithm.toUpperCase()} list, read anew at each download. Its
+            signature is not checked{image.signature ? ` (key: ${image.signature.key})` : ': it has none'}.
+          </dd>
+          <dt>Log in as</dt>
+          <dd>{image.user}</dd>
+        </dl>
+      )}
+      {image && !image.tried && (
+        <p className={panes.note}>
+          Not tried by the makers of Guesthouse: the address may have moved, and its first boot was not seen.
+        </p>
+      )}
+      <KeysField
+        form={form}
+        put={put}
+        problem={problem}
+        hint="Who may log in by SSH; one a line. It has no password: without a key nobody can log in."
+      />
+    </>
+  );
+}
