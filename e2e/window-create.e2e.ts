@@ -165,7 +165,7 @@ test('from a cloud image: where it comes from and how it is checked is said, and
   await expect(dialog()).toContainText('SHA512 list');
   await expect(dialog()).toContainText('Not tried');
   await expect(page.getByTestId(testIds.createNext)).toBeDisabled();
-  await dialog().getByText('Ubuntu 24.04 LTS').click();
+  await page.getByTestId(testIds.createCloud).selectOption('ubuntu-24.04');
   await expect(dialog()).toContainText('https://cloud-images.ubuntu.com/');
   await dialog().getByLabel('SSH public keys').fill('ssh-ed25519 AAAAC3Nz me@here');
   await expectAccessible(page, 'the cloud images');

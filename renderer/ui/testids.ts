@@ -33,6 +33,7 @@ export const testIds = {
   createReview: 'create-review',
   createDone: 'create-done',
   createOpen: 'create-open',
+  createCloud: 'create-cloud',
   hostPage: 'host-page',
   consolesPage: 'consoles-page',
   operationsButton: 'operations-button',

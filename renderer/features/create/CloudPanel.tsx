@@ -1,10 +1,11 @@
 import { useEffect } from 'react';
 import type { CloudImage } from '../../../shared/model/cloud-image.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
-import { Choice } from '../../ui/Choice.tsx';
 import { bytes } from '../../ui/format.ts';
 import panes from '../../ui/panes.module.css';
 import { CopyText } from '../../ui/parts.tsx';
+import { Select } from '../../ui/Select.tsx';
+import { testIds } from '../../ui/testids.ts';
 import css from './create.module.css';
 import type { CreateForm } from './form.ts';
 import { KeysField } from './StarterForm.tsx';
@@ -37,18 +38,19 @@ export function CloudPanel({
         A system its vendor publishes ready to run. It is downloaded once, checked, and told its name and
         keys.
       </p>
-      <Choice
+      <Select
         label="Image"
         value={chosen}
         onChange={(id) => {
           const next = images.find((one) => one.id === id);
           if (next) onChoose(next);
         }}
-        options={images.map(({ id, name, cached }) => ({
-          id,
-          label: name,
-          ...(cached ? { hint: `Downloaded and checked, ${bytes(cached.bytes)}.` } : {}),
-        }))}
+        groups={[
+          { title: 'Downloaded and checked', options: images.filter((one) => one.cached).map(option) },
+          { title: 'To be downloaded', options: images.filter((one) => !one.cached).map(option) },
+        ]}
+        hint={image?.cached ? `In the cache, ${bytes(image.cached.bytes)}.` : undefined}
+        testId={testIds.createCloud}
       />
       {image && (
         <dl className={panes.facts}>
@@ -79,3 +81,5 @@ export function CloudPanel({
     </>
   );
 }
+
+const option = ({ id, name }: CloudImage) => ({ id, label: name });

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import * as path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as tar from 'tar-stream';
@@ -214,6 +213,3 @@ export async function readArchiveFile(
   }
   return hash.digest('hex');
 }
-
-/** The last part of a name in the archive, for a file of our own. */
-export const baseName = (name: string) => path.posix.basename(name);
