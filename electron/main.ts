@@ -3,15 +3,18 @@ import { app } from 'electron';
 import { libraryPaths } from './core/early.ts';
 import { runShell } from './shell/app.ts';
 import { fileLog } from './shell/log.ts';
+import { becomeNetworkHost, networkHostInElectron } from './shell/network-host.ts';
 import { forkInElectron } from './shell/terminal-host.ts';
 import { builtFiles } from './shell/window.ts';
 
 // Before anything is made: library, sockets and logs are this person's alone.
 process.umask(0o077);
 
+const files = builtFiles(__dirname);
+becomeNetworkHost(files.network);
+
 const paths = libraryPaths();
 const log = fileLog(paths.cache);
-const files = builtFiles(__dirname);
 
 runShell({
   paths,
@@ -29,6 +32,7 @@ runShell({
           paths,
           log,
           version: app.getVersion(),
+          networkHost: networkHostInElectron(),
           forkTerminalHost: forkInElectron(files.terminalHost),
         }),
     });

@@ -13,6 +13,7 @@ const entries = {
   main: 'electron/main.ts',
   preload: 'electron/preload.ts',
   'terminal-host': 'electron/core/terminals/host-main.ts',
+  network: 'electron/core/networks/host-main.ts',
   cli: 'electron/headless/cli.ts',
   askpass: 'electron/headless/askpass.ts',
 };

@@ -12,6 +12,7 @@ import { createHost } from './host/index.ts';
 import { createIdentity } from './identity/index.ts';
 import { remoteMachines } from './identity/remote-machines.ts';
 import { createLimits, type Limits } from './limits/index.ts';
+import { createNetworks } from './networks/index.ts';
 import { OperationRunner } from './operations/runner.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
@@ -37,6 +38,8 @@ export interface CoreDeps {
   readonly clock?: Clock;
   readonly version: string;
   readonly forkTerminalHost: ForkTerminalHost;
+  /** A shared network's process: program and arguments, before its folder. */
+  readonly networkHost: readonly string[];
   /** QEMU's program, for tests of what happens without it. */
   readonly qemu?: string;
   /** podman's program, for the same. */
@@ -102,6 +105,15 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   const settings = await createSettings({ config: paths.config, log, announce });
   const starters = await createStarters({ paths, log, runner, announce });
   let limits: Limits | null = null;
+  const networks = createNetworks({
+    paths,
+    log,
+    announce,
+    host: deps.networkHost,
+    qemu: deps.qemu,
+    guests: () => guests.onNetworks(),
+    onAddresses: (id, addresses) => guests.setLeases(id, addresses),
+  });
   const guests = createGuests({
     paths,
     log,
@@ -109,6 +121,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     runner,
     accelerators,
     settings: settings.get,
+    networks,
     announce,
     watched: () => listeners.size > 0,
     qemu: deps.qemu,
@@ -158,6 +171,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     guests: { list: () => guests.snapshot(), find: (ref) => guests.registry.get(ref) },
     watched: () => listeners.size > 0,
   });
+  await networks.load();
   await guests.load();
   await templates.load();
   // After the guests are known: some of them are hosts.
@@ -189,6 +203,16 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     { handlers: seedHandlers },
     { handlers: hardware.handlers },
     { handlers: host.handlers },
+    {
+      handlers: networks.handlers,
+      snapshot: () => ({ networks: networks.snapshot() }),
+      start: () => networks.start(),
+      hear: (event) => {
+        if (event.type === 'guest') networks.guestChanged(event.guest.id, event.guest.pid !== null);
+        else if (event.type === 'guest-gone') networks.guestChanged(event.id, false);
+      },
+      close: () => networks.close(),
+    },
     {
       handlers: terminals.handlers,
       snapshot: () => ({ terminals: terminals.list() }),

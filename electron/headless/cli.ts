@@ -34,6 +34,7 @@ const runner = new Runner(() =>
         paths,
         log,
         version,
+        networkHost: [process.execPath, path.join(__dirname, 'network.cjs')],
         forkTerminalHost: forkWithNode(path.join(__dirname, 'terminal-host.cjs')),
       }),
   }),

@@ -126,4 +126,5 @@ export const builtFiles = (dist: string) => ({
   preload: path.join(dist, 'preload.cjs'),
   page: path.join(dist, 'renderer'),
   terminalHost: path.join(dist, 'terminal-host.cjs'),
+  network: path.join(dist, 'network.cjs'),
 });

@@ -172,6 +172,15 @@ export const hardwareCalls = [
   'hardware.comparison',
 ] as const;
 
+export const networkCalls = [
+  'networks.list',
+  'networks.bridges',
+  'networks.create',
+  'networks.edit',
+  'networks.delete',
+  'networks.plug',
+] as const;
+
 /** Answered by core: over IPC in the window, over the socket for other clients. */
 export const callNames = [
   ...coreCalls,
@@ -186,6 +195,7 @@ export const callNames = [
   ...templateCalls,
   ...identityCalls,
   ...containerCalls,
+  ...networkCalls,
   ...groupCalls,
   ...seedCalls,
 ] as const;

@@ -13,6 +13,7 @@ import { groupContract } from './groups.ts';
 import { guestContract, guestRef, type Started } from './guests.ts';
 import { hardwareContract } from './hardware.ts';
 import { keyContract } from './keys.ts';
+import { networkContract } from './networks.ts';
 import { seedContract } from './seeds.ts';
 import { serverContract, sshContract } from './servers.ts';
 import { identityContract, templateContract } from './templates.ts';
@@ -43,6 +44,7 @@ export const contract = {
   ...templateContract,
   ...identityContract,
   ...containerContract,
+  ...networkContract,
   ...groupContract,
   ...seedContract,
 

@@ -2,6 +2,7 @@ import type { Container, ContainerHost, ContainerStats } from '../model/containe
 import type { Group, GroupUse } from '../model/group.ts';
 import type { Guest, GuestStats } from '../model/guest.ts';
 import type { KeyCopy } from '../model/key.ts';
+import type { SharedNetwork } from '../model/network.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Prompt } from '../model/prompt.ts';
 import type { Server } from '../model/server.ts';
@@ -40,6 +41,8 @@ export type CoreEvent =
   | { readonly type: 'container-stats'; readonly stats: readonly ContainerStats[] }
   | { readonly type: 'container-host'; readonly host: ContainerHost }
   | { readonly type: 'container-host-gone'; readonly id: string }
+  | { readonly type: 'network'; readonly network: SharedNetwork }
+  | { readonly type: 'network-gone'; readonly name: string }
   /** The owner of the library changed: take a snapshot again. */
   | { readonly type: 'reset' };
 
@@ -62,6 +65,7 @@ export interface Snapshot {
   readonly servers?: readonly Server[];
   readonly containers?: readonly Container[];
   readonly containerHosts?: readonly ContainerHost[];
+  readonly networks?: readonly SharedNetwork[];
   readonly keyCopies?: readonly KeyCopy[];
   readonly groups?: readonly Group[];
 }

@@ -3,6 +3,7 @@ import type { Guest, GuestState } from '../../../shared/model/guest.ts';
 import type { Settings } from '../../../shared/model/settings.ts';
 import type { Announce, Handlers } from '../api.ts';
 import { Domain } from '../domain/index.ts';
+import type { NetworkGuest, Networks } from '../networks/index.ts';
 import type { OperationRunner } from '../operations/runner.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
@@ -24,6 +25,7 @@ import { commandLine as commandLineOf, type LaunchDeps, serialLog } from './laun
 import { Lifecycle } from './lifecycle.ts';
 import { loadAll } from './loading.ts';
 import { Monitor } from './monitor.ts';
+import { plugCard } from './plug.ts';
 import { type Entry, Registry } from './registry.ts';
 import { noScreen, screenshot } from './screenshot.ts';
 import { inspectSource } from './source-image.ts';
@@ -49,6 +51,7 @@ export interface GuestsDeps {
   readonly runner: OperationRunner;
   readonly accelerators: Accelerators;
   readonly settings: () => Settings;
+  readonly networks: Pick<Networks, 'find' | 'netdevs' | 'prepare' | 'guestRuns'>;
   readonly announce: Announce;
   /** True while somebody listens to events. */
   readonly watched: () => boolean;
@@ -62,7 +65,7 @@ export interface GuestsDeps {
   readonly enterGroup?: LaunchDeps['enterGroup'];
 }
 
-type GuestCall = Extract<keyof Handlers, `guests.${string}` | `cloudImages.${string}`>;
+type GuestCall = Extract<keyof Handlers, `guests.${string}` | `cloudImages.${string}`> | 'networks.plug';
 
 /** The guests of the library: their folders, their QEMUs, and the calls about them. */
 export function createGuests(deps: GuestsDeps) {
@@ -97,6 +100,7 @@ export function createGuests(deps: GuestsDeps) {
   const commandLine = (entry: Entry): GuestDetail['commandLine'] => commandLineOf(all, entry);
 
   const handlers: Handlers<GuestCall> = {
+    'networks.plug': ({ id, card, place }) => plugCard(all, id, card, place),
     'guests.detail': ({ id }) => edits.detail(id, commandLine),
     'guests.create': (spec) => creator.create(spec),
     'guests.start': ({ id }) => lifecycle.start(id),
@@ -155,6 +159,22 @@ export function createGuests(deps: GuestsDeps) {
       const domain = runningText === null ? stored.domain : Domain.parse(runningText);
       if (domain?.count('graphics') === 0) throw noScreen(id, nameOf(stored));
       return runFiles(paths.runtime, id).vnc;
+    },
+
+    /** The guests as the shared networks see them. */
+    onNetworks: (): NetworkGuest[] =>
+      registry.all().flatMap(({ id, stored, state, runningText, process }) => {
+        const live = isLive(state) && (process !== null || state === 'starting' || state === 'restoring');
+        const differs = live && runningText !== null && runningText !== stored.text;
+        const domain = differs ? Domain.parse(runningText) : stored.domain;
+        return domain
+          ? [{ id, name: nameOf(stored), domain, live, dir: runFiles(paths.runtime, id).dir }]
+          : [];
+      }),
+
+    /** Addresses a shared network gave to a running guest. */
+    setLeases(id: string, leases: readonly string[]): void {
+      if (registry.find(id)?.process) registry.update(id, { leases });
     },
 
     /** What the serial console needs to know. @throws {GuesthouseError} `not-found` */

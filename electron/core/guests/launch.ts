@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { type DiskRef, openGuestDisk } from '../disks/index.ts';
 import { Domain, domainProps, tpmProps } from '../domain/index.ts';
+import type { Networks } from '../networks/index.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import type { Entrance } from '../platform/detached.ts';
 import { type Accelerators, findProgram } from '../qemu/accelerators.ts';
@@ -25,6 +26,7 @@ export interface LaunchDeps extends LoadingDeps {
     readonly enter: Entrance | null;
     readonly note: string | null;
   } | null>;
+  readonly networks: Pick<Networks, 'find' | 'netdevs' | 'prepare' | 'guestRuns'>;
 }
 
 /** What the serial console said, in a guest's folder. */
@@ -60,8 +62,11 @@ export async function launchGuest(
     );
   op.check();
   const files = runFiles(paths.runtime, id);
+  if (Object.keys(deps.networks.netdevs(files.dir, domain)).length > 0) op.phase('Opening its network');
+  await deps.networks.prepare(id, domain);
   const run: QemuRun = {
     ...files,
+    netdevs: deps.networks.netdevs(files.dir, domain),
     serialLog: serialLog(stored.folder),
     accelerator,
     tscKhz: await tscKhz(),
@@ -155,8 +160,10 @@ export function commandLine(deps: LaunchDeps, entry: Entry): readonly string[] |
   if (!domain) return null;
   try {
     const boot = path.join(entry.stored.folder, 'boot');
+    const files = runFiles(deps.paths.runtime, entry.id);
     const { argv } = qemuArgv(domain, {
-      ...runFiles(deps.paths.runtime, entry.id),
+      ...files,
+      netdevs: deps.networks.netdevs(files.dir, domain),
       serialLog: serialLog(entry.stored.folder),
       accelerator: entry.process?.record.accelerator ?? 'kvm',
       ...(domain.metadata.bootFromDisk

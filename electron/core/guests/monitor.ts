@@ -145,6 +145,7 @@ export class Monitor {
       runningText: null,
       notes: [],
       addresses: [],
+      leases: [],
       crash,
     });
   }

@@ -20,7 +20,10 @@ export interface Entry {
   readonly runningText: string | null;
   readonly crash: Crash | null;
   readonly notes: readonly string[];
+  /** As the agent inside says. */
   readonly addresses: readonly string[];
+  /** Given by shared networks. */
+  readonly leases: readonly string[];
 }
 
 /** The single source of truth about guests: every row the window sees is made here, and announced when it changed. */
@@ -75,6 +78,7 @@ export class Registry {
       crash: null,
       notes: [],
       addresses: [],
+      leases: [],
       ...rest,
       id: stored.id,
       stored,
@@ -172,7 +176,7 @@ export function rowOf(entry: Entry): Guest {
     disks: entry.disks,
     forwards,
     ssh: sshPort !== null ? { user: ssh?.user ?? '', address: '127.0.0.1', port: sshPort } : null,
-    addresses: entry.addresses,
+    addresses: [...new Set([...entry.leases, ...entry.addresses])],
     tags: meta?.tags ?? [],
     description: domain?.get(domainProps.description) ?? '',
     autostart: meta?.autostart ?? false,

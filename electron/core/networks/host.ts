@@ -143,8 +143,8 @@ export class NetworkHost {
     const needed =
       this.config.keepOn || this.cores.size > 0 || [...this.links.values()].some((link) => link.connected);
     if (needed) this.lonelySince = Date.now();
-    else if (Date.now() - this.lonelySince > lonelyMs) return this.end();
-    this.tell();
+    if (Date.now() - this.lonelySince > lonelyMs) this.end();
+    else this.tell();
   }
 
   private status(): NetworkStatus {

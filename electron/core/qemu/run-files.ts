@@ -91,4 +91,7 @@ export async function clearRun(files: RunFiles): Promise<void> {
     files.xml,
   ])
     await fs.rm(file, { force: true });
+  // QEMU listens there for the shared networks its cards are on.
+  for (const name of await fs.readdir(files.dir).catch(() => []))
+    if (/^net\d+\.sock$/.test(name)) await fs.rm(path.join(files.dir, name), { force: true });
 }

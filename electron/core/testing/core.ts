@@ -23,12 +23,13 @@ export interface TestCore {
 /** Opens the library of `paths` as its owner, without a socket and without terminals. */
 export async function openTestCore(
   paths: LibraryPaths,
-  options: Pick<CoreDeps, 'qemu' | 'podman' | 'cloudImages'> = {},
+  options: Pick<CoreDeps, 'qemu' | 'podman' | 'cloudImages'> & { networkHost?: readonly string[] } = {},
 ): Promise<TestCore> {
   const core = await createCore({
     paths,
     log: silentLog,
     version: 'test',
+    networkHost: ['/no-networks-in-this-test'],
     forkTerminalHost: () => {
       throw new Error('no terminals in this test');
     },

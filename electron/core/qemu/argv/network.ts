@@ -24,7 +24,9 @@ export function addInterfaces(
     } else {
       if (nic.type !== 'user')
         args.note(
-          `The network card ${nic.index + 1} is of type ${nic.type}: it gets a network of its own instead.`,
+          nic.type === 'network'
+            ? `Network card ${nic.index + 1} is to be on the network “${nic.source ?? ''}”, which is not among the shared networks here: it gets a network of its own instead.`
+            : `The network card ${nic.index + 1} is of type ${nic.type}: it gets a network of its own instead.`,
         );
       args.json('-netdev', {
         type: 'user',
