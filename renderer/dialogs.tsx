@@ -38,6 +38,7 @@ import {
   RemoveKeyDialog,
 } from './features/keys/KeyDialogs.tsx';
 import { NewKeyDialog } from './features/keys/NewKeyDialog.tsx';
+import { DeleteNetworkDialog, NetworkDialog, PlugDialog } from './features/networks/NetworkDialogs.tsx';
 import { Palette } from './features/palette/Palette.tsx';
 import { AccessDialog } from './features/servers/AccessDialog.tsx';
 import { ImportServersDialog } from './features/servers/ImportServersDialog.tsx';
@@ -124,6 +125,12 @@ export function OpenDialog() {
       return <SshConfigDialog />;
     case 'forget-host-key':
       return <ForgetHostKeyDialog id={dialog.id} />;
+    case 'network':
+      return <NetworkDialog key={dialog.name} name={dialog.name} />;
+    case 'network-delete':
+      return <DeleteNetworkDialog name={dialog.name} />;
+    case 'network-plug':
+      return <PlugDialog name={dialog.name} />;
     case 'group':
       return <NewGroupDialog parent={dialog.parent} />;
     case 'group-limits':

@@ -5,6 +5,7 @@ import {
   Fingerprint,
   KeyRound,
   Monitor,
+  Network,
   Server,
   SquareTerminal,
   Stamp,
@@ -19,6 +20,7 @@ import { useGuests } from './stores/guests.ts';
 import { useHost } from './stores/host.ts';
 import { countProblems, useIdentity } from './stores/identity.ts';
 import { allProblems, useKeys } from './stores/keys.ts';
+import { useNetworks } from './stores/networks.ts';
 import { useServers } from './stores/servers.ts';
 import { useTemplates } from './stores/templates.ts';
 import { later } from './ui/later.ts';
@@ -42,6 +44,7 @@ const GroupsPage = later(async () => (await import('./features/groups/GroupsPage
 const HostPage = later(async () => (await import('./features/host/HostPage.tsx')).HostPage);
 const IdentityPage = later(async () => (await import('./features/identity/IdentityPage.tsx')).IdentityPage);
 const KeysPage = later(async () => (await import('./features/keys/KeysPage.tsx')).KeysPage);
+const NetworksPage = later(async () => (await import('./features/networks/NetworksPage.tsx')).NetworksPage);
 const ServersPage = later(async () => (await import('./features/servers/ServersPage.tsx')).ServersPage);
 const TemplatesPage = later(
   async () => (await import('./features/templates/TemplatesPage.tsx')).TemplatesPage,
@@ -121,6 +124,17 @@ export const sections: readonly Section[] = [
       const bad = useGroups((state) => state.all.filter((group) => group.state === 'failed').length);
       const all = useGroups((state) => state.all.length);
       return bad > 0 ? { text: `!${bad}`, bad: true } : number(all);
+    },
+  },
+  {
+    id: 'networks',
+    title: 'Networks',
+    icon: Network,
+    component: NetworksPage,
+    useCount: () => {
+      const bad = useNetworks((state) => state.all.filter(({ problem }) => problem !== null).length);
+      const on = useNetworks((state) => state.all.filter(({ state: is }) => is === 'on').length);
+      return bad > 0 ? { text: `!${bad}`, bad: true } : number(on);
     },
   },
   {

@@ -206,10 +206,13 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     {
       handlers: networks.handlers,
       snapshot: () => ({ networks: networks.snapshot() }),
-      start: () => networks.start(),
-      hear: (event) => {
-        if (event.type === 'guest') networks.guestChanged(event.guest.id, event.guest.pid !== null);
-        else if (event.type === 'guest-gone') networks.guestChanged(event.id, false);
+      start: () => {
+        guests.registry.onChange((id) => {
+          const entry = guests.registry.find(id);
+          const launching = entry?.state === 'starting' || entry?.state === 'restoring';
+          networks.guestChanged(id, launching && entry?.process === null);
+        });
+        networks.start();
       },
       close: () => networks.close(),
     },

@@ -6,6 +6,7 @@ import { useGroups, useGroupUse } from '../stores/groups.ts';
 import { useGuests } from '../stores/guests.ts';
 import { identityChanged, touchesIdentity } from '../stores/identity.ts';
 import { keysChanged, useKeyCopies } from '../stores/keys.ts';
+import { useNetworks } from '../stores/networks.ts';
 import { useOperations } from '../stores/operations.ts';
 import { announceOutcome } from '../stores/outcomes.ts';
 import { usePrompts } from '../stores/prompts.ts';
@@ -29,6 +30,7 @@ function load(snapshot: Snapshot) {
   useKeyCopies.getState().load(snapshot.keyCopies ?? []);
   useGroups.getState().load(snapshot.groups ?? []);
   useGroupUse.getState().keepOnly(new Set((snapshot.groups ?? []).map((group) => group.id)));
+  useNetworks.getState().load(snapshot.networks ?? []);
   useContainers.getState().load(snapshot.containers ?? []);
   useContainerHosts.getState().load(snapshot.containerHosts ?? []);
   keysChanged();
@@ -97,6 +99,10 @@ function apply(event: CoreEvent) {
       return useContainerHosts.getState().put(event.host);
     case 'container-host-gone':
       return useContainerHosts.getState().drop(event.id);
+    case 'network':
+      return useNetworks.getState().put(event.network);
+    case 'network-gone':
+      return useNetworks.getState().drop(event.name);
     case 'reset':
       return;
   }

@@ -41,6 +41,10 @@ export type DialogState =
   | { readonly kind: 'ssh-config' }
   | { readonly kind: 'forget-host-key'; readonly id: string }
   /** Make a resource group; `parent`: within that one. */
+  /** Null makes one. */
+  | { readonly kind: 'network'; readonly name: string | null }
+  | { readonly kind: 'network-delete'; readonly name: string }
+  | { readonly kind: 'network-plug'; readonly name: string }
   | { readonly kind: 'group'; readonly parent: string | null }
   | { readonly kind: 'group-limits'; readonly id: string }
   | { readonly kind: 'group-rename'; readonly id: string }

@@ -91,6 +91,13 @@ export const testIds = {
   groupLimits: 'group-limits',
   groupHits: 'group-hits',
   newGroup: 'new-group',
+  networksPage: 'networks-page',
+  networkDetails: 'network-details',
+  newNetwork: 'new-network',
+  networkDialog: 'network-dialog',
+  networkName: 'network-name',
+  networkSubmit: 'network-submit',
+  networkPlug: 'network-plug',
   hardwareTab: 'hardware-tab',
   addDevice: 'add-device',
   changeKind: 'change-kind',
@@ -122,6 +129,8 @@ export const identityRowTestId = (name: string) => `identity-row-${name}`;
 export const keyRowTestId = (name: string) => `key-row-${name}`;
 export const serverRowTestId = (name: string) => `server-row-${name}`;
 export const groupRowTestId = (name: string) => `group-row-${name}`;
+export const networkRowTestId = (name: string) => `network-row-${name}`;
+export const networkMemberTestId = (guest: string) => `network-member-${guest}`;
 export const memberRowTestId = (name: string) => `group-member-${name}`;
 export const containerRowTestId = (name: string) => `container-row-${name}`;
 export const containerGraphTestId = (name: string) => `container-graph-${name}`;

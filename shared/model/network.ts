@@ -21,12 +21,14 @@ export interface NetworkMember {
   /** Bytes in this run of the network, from and to the guest. */
   readonly sent: number;
   readonly received: number;
-  /** Frames that were refused: another's address, or no IPv4. */
+  /** Frames that were refused: another's address, or to where the network does not lead. */
   readonly refused: number;
 }
 
 /** A network that guests of this computer share, without privileges. */
 export interface SharedNetwork {
+  /** The same as its name, which never changes. */
+  readonly id: string;
   /** Lower-case letters, digits and dashes; what `<source network=…>` says. */
   readonly name: string;
   /** `10.77.0.0/24` */

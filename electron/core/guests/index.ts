@@ -51,7 +51,7 @@ export interface GuestsDeps {
   readonly runner: OperationRunner;
   readonly accelerators: Accelerators;
   readonly settings: () => Settings;
-  readonly networks: Pick<Networks, 'find' | 'netdevs' | 'prepare' | 'guestRuns'>;
+  readonly networks: Pick<Networks, 'find' | 'netdevs' | 'prepare'>;
   readonly announce: Announce;
   /** True while somebody listens to events. */
   readonly watched: () => boolean;

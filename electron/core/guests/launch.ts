@@ -26,7 +26,7 @@ export interface LaunchDeps extends LoadingDeps {
     readonly enter: Entrance | null;
     readonly note: string | null;
   } | null>;
-  readonly networks: Pick<Networks, 'find' | 'netdevs' | 'prepare' | 'guestRuns'>;
+  readonly networks: Pick<Networks, 'find' | 'netdevs' | 'prepare'>;
 }
 
 /** What the serial console said, in a guest's folder. */

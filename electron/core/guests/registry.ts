@@ -49,6 +49,12 @@ export class Registry {
     return this.entries.get(id);
   }
 
+  /** Calls back whenever anything of a guest may have changed, seen or not. Returns how to stop. */
+  onChange(listener: (id: string) => void): () => void {
+    this.watchers.add(listener);
+    return () => void this.watchers.delete(listener);
+  }
+
   /** By id, or else by name. @throws {GuesthouseError} `not-found` */
   get(ref: string): Entry {
     const byId = this.entries.get(ref);

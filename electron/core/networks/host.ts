@@ -117,13 +117,14 @@ export class NetworkHost {
             this.tell();
           },
         );
+        this.out = out; // so that an end meanwhile ends it too
         try {
           await out.start(this.config);
         } catch (error) {
           out.close();
+          this.out = null;
           throw error;
         }
-        this.out = out;
         this.fabric.setOut((frame) => out.send(frame));
       }
       await this.out.setForwards(

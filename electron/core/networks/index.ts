@@ -107,6 +107,7 @@ export function createNetworks(deps: NetworksDeps) {
     });
     const { name, subnet, domain, wayOut, reachHost, keepOn } = record;
     return {
+      id: name,
       name,
       subnet,
       domain,
@@ -345,17 +346,17 @@ export function createNetworks(deps: NetworksDeps) {
     /** After the guests are known. */
     start: syncAll,
 
-    /** A guest changed. What many changes mean is looked at once. */
-    guestChanged(id: string, live: boolean): void {
-      if (!live) launching.delete(id);
+    /**
+     * A guest changed. What many changes mean is looked at once.
+     * @param starts it is between {@link prepare} and its QEMU's first word
+     */
+    guestChanged(id: string, starts: boolean): void {
+      if (!starts) launching.delete(id);
       looking ??= setTimeout(() => {
         looking = null;
         syncAll();
       }, 30);
     },
-    /** It runs, and what it runs with is known. */
-    guestRuns: (id: string) => void launching.delete(id),
-
     /**
      * QEMU's back ends for a guest's cards on shared networks, by card. Pure: nothing is started.
      * @param dir folder of the guest's sockets

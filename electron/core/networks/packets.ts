@@ -66,6 +66,8 @@ export interface Ipv4 {
   readonly fragment: boolean;
   /** UDP and TCP; null for other protocols and for pieces that do not hold them. */
   readonly ports: { readonly source: number; readonly destination: number } | null;
+  /** TCP that begins a connection: SYN without ACK. */
+  readonly opens: boolean;
   /** What UDP carries; null for everything else. */
   readonly udp: Buffer | null;
 }
@@ -83,6 +85,7 @@ export function readIpv4(frame: Buffer): Ipv4 | null {
     !fragment && (protocol === 6 || protocol === 17) && total >= header + 8
       ? { source: frame.readUInt16BE(body), destination: frame.readUInt16BE(body + 2) }
       : null;
+  const flags = protocol === 6 && ports && total >= header + 20 ? frame[body + 13]! : 0;
   const udpLength = ports && protocol === 17 ? frame.readUInt16BE(body + 4) : 0;
   const udp =
     udpLength >= 8 && udpLength <= total - header ? frame.subarray(body + 8, body + udpLength) : null;
@@ -91,7 +94,8 @@ export function readIpv4(frame: Buffer): Ipv4 | null {
     source: readIp(frame, 26),
     destination: readIp(frame, 30),
     fragment,
-    ports,
+    ports: protocol === 6 && total < header + 20 ? null : ports,
+    opens: (flags & 0x12) === 0x02,
     udp,
   };
 }

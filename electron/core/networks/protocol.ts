@@ -50,7 +50,7 @@ export const memberStatus = z.object({
   /** Bytes from the guest and to it. */
   sent: z.number(),
   received: z.number(),
-  /** Frames refused: of another's address, or of a kind that is not carried. */
+  /** Frames refused: of another's address, or to where this network does not lead. */
   refused: z.number(),
 });
 export type MemberStatus = z.infer<typeof memberStatus>;

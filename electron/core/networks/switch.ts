@@ -30,6 +30,8 @@ interface Port {
   sent: number;
   received: number;
   refused: number;
+  /** UDP that came in by a forward, as `guest port:gateway’s port`: its answers may go back. */
+  readonly asked: Set<string>;
 }
 
 const dhcpServerPort = 67;
@@ -38,6 +40,8 @@ const dnsPort = 53;
 const linkNamePort = 5355;
 const linkNameAddress = '224.0.0.252';
 const icmp = 1;
+const udp = 17;
+const maxAsked = 256;
 
 /**
  * A switch for a handful of guests that knows who is on which port, so that no guest can pose as another: a frame is
@@ -99,6 +103,7 @@ export class Switch {
           sent: 0,
           received: 0,
           refused: 0,
+          asked: new Set(),
         });
     }
   }
@@ -154,7 +159,13 @@ export class Switch {
     }
     if (type !== etherTypes.ipv4) return;
     const port = this.ports.get(readMac(frame, 0));
-    if (port) this.deliver(port, frame);
+    if (!port) return;
+    const packet = readIpv4(frame);
+    if (packet?.protocol === udp && packet.ports && packet.source === this.gateway) {
+      if (port.asked.size > maxAsked) port.asked.clear();
+      port.asked.add(`${packet.ports.destination}:${packet.ports.source}`);
+    }
+    this.deliver(port, frame);
   }
 
   private deliver(port: Port, frame: Buffer): void {
@@ -168,10 +179,10 @@ export class Switch {
     if (frame.length < 14 || readMac(frame, 6) !== port.member.mac) return false;
     const type = frame.readUInt16BE(12);
     if (type === etherTypes.arp) return this.arp(port, frame);
-    if (type !== etherTypes.ipv4) return false;
+    if (type !== etherTypes.ipv4) return true; // systems try IPv6 everywhere: dropped, but no lie
     const packet = readIpv4(frame);
     if (!packet) return false;
-    if (packet.ports && packet.protocol === 17) {
+    if (packet.ports && packet.protocol === udp) {
       if (packet.ports.destination === dhcpServerPort) return this.askedForAddress(port, packet);
       // Another guest's DHCP answers would lead this network astray.
       if (packet.ports.source === dhcpServerPort || packet.ports.destination === dhcpClientPort) return false;
@@ -199,15 +210,14 @@ export class Switch {
     if (readMac(frame, 0) !== this.routerMac) return this.forward(port, frame);
     if (destination === this.dns) {
       if (packet.ports?.destination !== dnsPort) return packet.protocol === icmp && this.goOut(frame);
-      if (packet.protocol !== 17) return this.config.wayOut && this.goOut(frame);
+      if (packet.protocol !== udp) return this.config.wayOut && this.goOut(frame);
       if (!packet.udp) return false;
       const answer = answerName(packet.udp, this.zone);
       if (answer === 'forward') return this.goOut(frame);
       if (answer) this.answer(port, { ip: this.dns, port: dnsPort }, packet, answer);
       return answer !== null;
     }
-    if (destination === this.gateway)
-      return (packet.protocol === icmp || (this.config.reachHost && !packet.fragment)) && this.goOut(frame);
+    if (destination === this.gateway) return this.mayReachHost(port, packet) && this.goOut(frame);
     // libslirp takes any other address of this network, and all of these, for this computer itself.
     if (
       destination.startsWith(this.config.prefix) ||
@@ -215,6 +225,16 @@ export class Switch {
     )
       return false;
     return this.config.wayOut && this.goOut(frame);
+  }
+
+  /** Pings and answers to what came in by a forward always go to the gateway; all else goes on to this computer. */
+  private mayReachHost(port: Port, { protocol, fragment, ports, opens }: Ipv4): boolean {
+    if (protocol === icmp) return true;
+    if (fragment || !ports) return false;
+    if (this.config.reachHost) return true;
+    // libslirp takes nothing but a lone SYN for the beginning of a connection (tcp_input.c).
+    if (protocol !== udp) return !opens;
+    return port.asked.has(`${ports.source}:${ports.destination}`);
   }
 
   private goOut(frame: Buffer): boolean {

@@ -6,9 +6,21 @@ import { openTestCore } from './core.ts';
  * Prints `ready` when the thing is about to begin and `done` when it has ended.
  */
 async function main([what, ref, ...names]: readonly string[]): Promise<void> {
-  const test = await openTestCore(libraryPaths(process.env));
+  const { GUESTHOUSE_TEST_NETWORK: network } = process.env;
+  const test = await openTestCore(libraryPaths(process.env), {
+    ...(network === undefined ? {} : { networkHost: JSON.parse(network) as string[] }),
+  });
   const { core } = test;
-  if (what === 'clone') {
+  if (what === 'start') {
+    // One after the other; then it waits to be killed.
+    for (const name of [ref!, ...names]) {
+      await test.done(await core.call('guests.start', { id: name }));
+      await test.done(await core.call('guests.waitSsh', { id: name }));
+    }
+    const [one] = await core.call('networks.list', undefined);
+    process.stdout.write(`network ${one?.pid}\nstarted\n`);
+    await new Promise(() => setInterval(() => {}, 60_000));
+  } else if (what === 'clone') {
     const plan = await core.call('clones.plan', { source: ref!, names });
     process.stdout.write('ready\n');
     await test.done(await core.call('clones.run', { planId: plan.planId }));

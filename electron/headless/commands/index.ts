@@ -11,6 +11,7 @@ import { registerIdentity } from './identity.ts';
 import { registerKeys } from './keys.ts';
 import { registerLabels } from './labels.ts';
 import { registerList } from './list.ts';
+import { registerNetworks } from './networks.ts';
 import { registerPower } from './power.ts';
 import { registerScreenshot } from './screenshot.ts';
 import { registerServers } from './servers.ts';
@@ -43,4 +44,5 @@ export const commands: readonly Register[] = [
   registerScreenshot,
   registerGroups,
   registerContainers,
+  registerNetworks,
 ];

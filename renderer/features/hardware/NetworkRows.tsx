@@ -2,6 +2,7 @@ import { ArrowRightLeft, Network, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import type { HardwareChangeInput } from '../../../shared/ipc/hardware.ts';
 import type { HardwareNic } from '../../../shared/model/hardware.ts';
+import { useNetworks } from '../../stores/networks.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { Checkbox } from '../../ui/Choice.tsx';
 import { NumberField, TextField } from '../../ui/Field.tsx';
@@ -129,12 +130,17 @@ function NetworkChoice({
   onType: (type: NicType) => void;
   onSource: (source: string) => void;
 }) {
+  const networks = useNetworks((state) => state.all);
   return (
     <>
       <Select
         label="Network"
         value={type}
-        onChange={(id) => onType(id as NicType)}
+        onChange={(id) => {
+          onType(id as NicType);
+          if (id === 'network' && !networks.some(({ name }) => name === source))
+            onSource(networks[0]?.name ?? '');
+        }}
         groups={[
           {
             title: 'Network',
@@ -142,12 +148,24 @@ function NetworkChoice({
           },
         ]}
       />
-      {type !== 'user' && (
-        <TextField
-          label={type === 'bridge' ? 'Bridge' : 'Name'}
+      {type === 'bridge' && <TextField label="Bridge" value={source} onChange={onSource} placeholder="br0" />}
+      {type === 'network' && (
+        <Select
+          label="Shared network"
           value={source}
           onChange={onSource}
-          placeholder={type === 'bridge' ? 'br0' : 'default'}
+          groups={[
+            {
+              title: 'Networks',
+              options: networks.map(({ name, subnet }) => ({ id: name, label: `${name} (${subnet})` })),
+            },
+            {
+              title: 'Not here',
+              options: networks.some(({ name }) => name === source)
+                ? []
+                : [{ id: source, label: source === '' ? 'Choose one' : `${source}: no such network` }],
+            },
+          ]}
         />
       )}
     </>
