@@ -137,7 +137,7 @@ beforeAll(async () => {
     })),
   };
   writeFileSync(networkFiles(dir).config, JSON.stringify(config));
-  const [program, ...args] = networkHostForTests();
+  const [program, ...args] = networkHostForTests(home.home);
   child = spawn(program!, [...args, dir], { stdio: 'inherit' });
   for (;;) {
     const found = await NetworkLink.connect(dir);
