@@ -57,7 +57,8 @@ export function UseGraph({
         axes: [{ show: false }, { show: false }],
         scales: {
           x: { time: false, range: () => [scales.current.from, scales.current.to] },
-          y: { range: () => [0, scales.current.top] },
+          // A little room below, so that a line at 0 is seen.
+          y: { range: () => [-0.03 * scales.current.top, scales.current.top] },
         },
         series: [
           {},

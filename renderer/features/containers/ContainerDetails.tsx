@@ -20,8 +20,8 @@ import panes from '../../ui/panes.module.css';
 import { CopyText } from '../../ui/parts.tsx';
 import { Tabs } from '../../ui/Tabs.tsx';
 import { containerGraphTestId } from '../../ui/testids.ts';
+import { UseGraph } from '../../ui/UseGraph.tsx';
 import css from './containers.module.css';
-import { Graph } from './Graph.tsx';
 import { limitLines } from './limit-words.ts';
 
 /** A container's details; read anew whenever it changes. */
@@ -172,7 +172,7 @@ function Graphs({ container, cpus }: { container: Container; cpus: number }) {
   const testId = (what: string) => containerGraphTestId(`${what}-${container.name}`);
   return (
     <div className={css.graphs}>
-      <Graph
+      <UseGraph
         title="CPU"
         value={last.cpu === null ? '–' : cores(last.cpu)}
         limit={limits.cpus === null ? null : { words: `of ${cores(limits.cpus)}`, value: limits.cpus }}
@@ -182,7 +182,7 @@ function Graphs({ container, cpus }: { container: Container; cpus: number }) {
         top={limits.cpus === null ? cpus : 0.1}
         testId={testId('cpu')}
       />
-      <Graph
+      <UseGraph
         title="Memory"
         value={bytes(last.memory)}
         limit={limits.memory === null ? null : { words: `of ${bytes(limits.memory)}`, value: limits.memory }}
@@ -192,7 +192,7 @@ function Graphs({ container, cpus }: { container: Container; cpus: number }) {
         top={1 << 20}
         testId={testId('memory')}
       />
-      <Graph
+      <UseGraph
         title="Processes"
         value={String(last.pids)}
         limit={limits.pids === null ? null : { words: `of ${limits.pids}`, value: limits.pids }}
@@ -202,7 +202,7 @@ function Graphs({ container, cpus }: { container: Container; cpus: number }) {
         top={4}
         testId={testId('pids')}
       />
-      <Graph
+      <UseGraph
         title="Disk"
         value={rate((last.diskRead ?? 0) + (last.diskWrite ?? 0))}
         limit={null}
@@ -210,7 +210,7 @@ function Graphs({ container, cpus }: { container: Container; cpus: number }) {
         values={of(({ diskRead, diskWrite }) => (diskRead ?? 0) + (diskWrite ?? 0))}
         top={1 << 20}
       />
-      <Graph
+      <UseGraph
         title="Network in"
         value={rate(last.netIn)}
         limit={netLimit(limits.netDown)}
@@ -218,7 +218,7 @@ function Graphs({ container, cpus }: { container: Container; cpus: number }) {
         values={of(({ netIn }) => netIn)}
         top={16 << 10}
       />
-      <Graph
+      <UseGraph
         title="Network out"
         value={rate(last.netOut)}
         limit={netLimit(limits.netUp)}
