@@ -160,7 +160,8 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     templates: templates.store,
     remote: remoteMachines(access),
   });
-  limits = await createLimits({
+  let containers: Awaited<ReturnType<typeof createContainers>> | null = null;
+  const groups = await createLimits({
     paths,
     log,
     clock,
@@ -169,13 +170,15 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     around: access.around,
     targets: access.targets,
     guests: { list: () => guests.snapshot(), find: (ref) => guests.registry.get(ref) },
+    containerName: (host, id) => containers?.nameOf(host, id) ?? null,
     watched: () => listeners.size > 0,
   });
+  limits = groups;
   await networks.load();
   await guests.load();
   await templates.load();
   // After the guests are known: some of them are hosts.
-  const containers = await createContainers({
+  containers = await createContainers({
     paths,
     log,
     clock,
@@ -185,6 +188,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     targets: access.targets,
     terminals,
     guests: guestsToCompare(guests, runner, clock),
+    place: groups.placeContainer,
     watched: () => listeners.size > 0,
     podman: deps.podman,
   });
@@ -227,7 +231,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     },
     access,
     containers,
-    limits,
+    groups,
     {
       handlers: {
         'operations.cancel': ({ id }) => runner.cancel(id),

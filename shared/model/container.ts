@@ -68,6 +68,8 @@ export interface HostFacts {
   readonly user: string;
   /** `v1` includes hosts where v2 is mounted beside it without controllers. */
   readonly cgroups: 'v1' | 'v2';
+  /** Who keeps podman's control groups. */
+  readonly manager: 'systemd' | 'cgroupfs';
   readonly runtime: string;
   /** `amd64`, `arm64` */
   readonly arch: string;
@@ -378,6 +380,8 @@ export const containerSpec = z.object({
     .default([]),
   restart: z.enum(restartPolicies).default('no'),
   limits: limitsSchema.default(noLimits as z.output<typeof limitsSchema>),
+  /** A resource group of the same host, by id or name, whose limits hold for it too; null: none. */
+  group: z.string().min(1).max(200).nullable().default(null),
   /** False: cut off from every network. */
   network: z.boolean().default(true),
   /** Starts it once it is made. */

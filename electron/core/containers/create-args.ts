@@ -6,6 +6,7 @@ import {
   limitWords,
   type ParsedContainerSpec,
 } from '../../../shared/model/container.ts';
+import type { ContainerPlacement } from '../limits/placement.ts';
 import type { PodmanNeeds } from './engine.ts';
 import { sharesOf } from './read.ts';
 
@@ -82,6 +83,26 @@ function limitArgs(limits: Limits, facts: HostFacts): string[] {
   return args;
 }
 
+/**
+ * Whether this podman can put a container where its group is.
+ * @throws {GuesthouseError} `unsupported` with why and how to get it
+ */
+export function checkPlacement(placement: ContainerPlacement, facts: HostFacts): void {
+  const refuse = (why: string, todo: string) => {
+    throw new GuesthouseError('unsupported', 'The container cannot be in that group.', { why, todo });
+  };
+  if (placement.root && facts.rootless)
+    refuse(
+      'The group is root’s, and podman runs as an ordinary user there.',
+      'Use root’s podman of that host.',
+    );
+  if (placement.manager !== facts.manager)
+    refuse(
+      `Its control groups are kept by ${placement.manager}, and podman keeps its own by ${facts.manager} there.`,
+      'Limit the container by itself.',
+    );
+}
+
 export interface CreateCommand {
   readonly args: readonly string[];
   /** For stdin: variables, whose values stay out of every argument list. Null: none. */
@@ -97,8 +118,10 @@ export function createCommand(
   image: string,
   needs: PodmanNeeds,
   facts: HostFacts,
+  placement: ContainerPlacement | null = null,
 ): CreateCommand {
   const args = ['create', `--name=${spec.name}`, '--pull=never', ...needs.create];
+  if (placement) args.push(`--cgroup-parent=${placement.cgroupParent}`);
   if (spec.restart !== 'no') args.push(`--restart=${spec.restart}`);
   if (!spec.network) args.push('--network=none');
   if (spec.interactive) args.push('--interactive', '--tty');

@@ -8,6 +8,7 @@ import {
   type ParsedContainerSpec,
 } from '../../../shared/model/container.ts';
 import type { Announce, Handlers } from '../api.ts';
+import type { PlaceContainer } from '../limits/placement.ts';
 import type { OperationContext, OperationRunner } from '../operations/runner.ts';
 import type { Clock } from '../platform/clock.ts';
 import { exists } from '../platform/fs.ts';
@@ -19,7 +20,7 @@ import type { Terminals } from '../terminals/manager.ts';
 import { applyLimits, inForce } from './apply.ts';
 import { type CompareGuests, compare } from './compare.ts';
 import { containerConsole } from './console.ts';
-import { checkLimits, createCommand, kindsOf } from './create-args.ts';
+import { checkLimits, checkPlacement, createCommand, kindsOf } from './create-args.ts';
 import { localEngine, remoteEngine } from './engine.ts';
 import { Host } from './hosts.ts';
 import { prepareImage } from './images.ts';
@@ -36,6 +37,8 @@ export interface ContainersDeps {
   readonly targets: Targets;
   readonly terminals: Pick<Terminals, 'open'>;
   readonly guests: CompareGuests;
+  /** Where a container of a resource group goes. */
+  readonly place: PlaceContainer;
   /** True while somebody listens to events. */
   readonly watched: () => boolean;
   /** podman's program, for tests of what happens without it. */
@@ -161,10 +164,14 @@ export async function createContainers(deps: ContainersDeps) {
     op.phase('Looking at the host');
     const facts = await host.facts({ signal: op.signal, ask: true });
     checkLimits(spec.limits, facts);
+    const { id: at, kind, sudo, needs } = host.engine;
+    const machine = kind === 'local' ? null : sudo ? at.replace(/\/root$/, '') : at;
+    const placement = spec.group === null ? null : await deps.place(spec.group, machine);
+    if (placement) checkPlacement(placement, facts);
     const image = await prepareImage(host.engine, facts, spec.source, paths.cache, op);
     op.check();
     op.phase('Making the container');
-    const { args, input } = createCommand(spec, image, host.engine.needs, facts);
+    const { args, input } = createCommand(spec, image, needs, facts, placement);
     const { stdout } = await host.engine.podman(args, {
       input: input ?? undefined,
       stdinByName: input !== null,
@@ -353,6 +360,17 @@ export async function createContainers(deps: ContainersDeps) {
             .catch(() => {});
       }, 3000);
       timer.unref();
+    },
+    /** The name of a container by podman's id, where it was seen. @param machine guest or server; null: this one */
+    nameOf(machine: string | null, podmanId: string): string | null {
+      for (const id of machine === null ? [localHost] : [machine, `${machine}/root`]) {
+        const found = hosts
+          .get(id)
+          ?.list()
+          .find((one) => one.podmanId === podmanId);
+        if (found) return found.name;
+      }
+      return null;
     },
     close: () => {
       for (const host of hosts.values()) host.close();

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LimitsInput } from '../../../shared/model/container.ts';
-import { type ContainerRoom, containerRoom, kernelSays } from '../testing/container-room.ts';
+import { type ContainerRoom, cgroupOf, containerRoom, kernelSays } from '../testing/container-room.ts';
 
 let room: ContainerRoom;
 beforeAll(async () => {
@@ -125,5 +127,42 @@ describe('limits changed while it runs', () => {
     await refused({ cpuSet: '0;id' }).toMatchObject({ code: 'invalid-input' });
     await refused({ disk: [{ device: '/dev/none', readBps: 1 }] }).toMatchObject({ code: 'invalid-input' });
     await refused({ memory: 10 }).toMatchObject({ code: 'invalid-input' });
+  });
+});
+
+describe('a container in a resource group', () => {
+  it('is held by the group beside what else is in it, and stands among its members', async () => {
+    const group = await call('groups.create', { name: 'slow', limits: { cpus: 0.3 } });
+    await room.test.done(group);
+    const loop = ['sh', '-c', 'while :; do :; done'];
+    await room.test.done(await call('groups.startApplication', { id: group.id, command: loop }));
+    const made = await room.make({ command: loop, group: 'slow' });
+    const pid = await pidOf(made.id);
+    const whole = path.dirname(cgroupOf(pid, 'cpu'));
+    const throttled = () => number(readFileSync(path.join(whole, 'cpu.stat'), 'utf8'), 'nr_throttled');
+    await expect.poll(throttled, { timeout: 60_000 }).toBeGreaterThan(3);
+    // Both are below it: the limit is of the two together.
+    const [row] = (await call('groups.list', undefined)).filter(({ id }) => id === group.id);
+    const application = row!.members.find(({ kind }) => kind === 'application')!;
+    if (application.kind !== 'application' || application.pid === null) throw new Error('it does not run');
+    expect(cgroupOf(application.pid, 'cpu').startsWith(`${whole}/`)).toBe(true);
+    await expect
+      .poll(
+        async () => {
+          const groups = await call('groups.list', undefined);
+          return groups.find(({ id }) => id === group.id)!.members.map(({ kind, name }) => `${kind} ${name}`);
+        },
+        { timeout: 60_000 },
+      )
+      .toContain(`container ${made.name}`);
+    await call('containers.remove', { id: made.id, force: true });
+    await room.test.done(
+      await call('groups.endMember', { id: group.id, member: application.id, force: true }),
+    );
+    await room.test.done(await call('groups.remove', { id: group.id }));
+  });
+
+  it('is refused for a group that is not there', async () => {
+    await expect(room.make({ group: 'nowhere' })).rejects.toMatchObject({ code: 'not-found' });
   });
 });

@@ -106,6 +106,7 @@ interface PodmanInfo {
   readonly memory: number;
   readonly rootless: boolean;
   readonly v2: boolean;
+  readonly manager: 'systemd' | 'cgroupfs';
   readonly controllers: readonly string[];
   readonly runtime: string;
 }
@@ -127,6 +128,7 @@ export function readInfo(text: string): PodmanInfo {
     memory: Number(host.memTotal) || 0,
     rootless: host.security?.rootless === true,
     v2: host.cgroupVersion === 'v2',
+    manager: host.cgroupManager === 'systemd' ? 'systemd' : 'cgroupfs',
     controllers: Array.isArray(host.cgroupControllers) ? host.cgroupControllers.map(String) : [],
     runtime: host.ociRuntime?.name ?? '',
   };
@@ -173,6 +175,7 @@ export async function probeHost(engine: Engine, signal?: AbortSignal, ask = fals
       rootless: info.rootless,
       user: machine.user,
       cgroups: info.v2 ? 'v2' : 'v1',
+      manager: attempt.manager ?? info.manager,
       runtime,
       arch: info.arch,
       cpus: info.cpus,

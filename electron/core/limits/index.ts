@@ -35,6 +35,7 @@ export interface LimitsDeps {
   readonly guests: { list(): readonly Guest[]; find(ref: string): { readonly id: string } };
   /** True while somebody listens to events. */
   readonly watched: () => boolean;
+  /** A container's name by podman's id; null: not known. */
   readonly containerName?: (host: string | null, id: string) => string | null;
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -203,6 +203,14 @@ describe('a far machine', () => {
     expect(results[1]).toMatch(/No such file/);
     expect(readFileSync(path.join(folder, 'file'), 'utf8')).toBe("it's 'here'");
     expect(results[5]).toMatch(/not empty/i);
+    // All that is empty goes, and what is not stays, with what it is in.
+    const prune = (name: string): Step => ({ do: 'prune', path: path.join(folder, name), optional: true });
+    mkdirSync(path.join(folder, 'kept/empty'), { recursive: true });
+    writeFileSync(path.join(folder, 'kept/file'), '');
+    const pruned = await machine.apply([prune('a b'), prune('not there'), prune('kept')]);
+    expect(pruned.map((result) => result === null)).toEqual([true, true, false]);
+    expect(existsSync(path.join(folder, 'a b'))).toBe(false);
+    expect(existsSync(path.join(folder, 'kept/file'))).toBe(true);
   });
 
   it('surveys folders and files in one go', async () => {

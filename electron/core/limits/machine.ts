@@ -77,6 +77,9 @@ async function doStep(step: Step): Promise<void> {
         if (error.code !== 'ENOENT') throw error;
       });
       return;
+    case 'prune':
+      await prune(step.path);
+      return;
     case 'write': {
       // Never made: a control group's files are there or the controller is not.
       const handle = await fs.open(step.path, constants.O_WRONLY);
@@ -93,6 +96,16 @@ async function doStep(step: Step): Promise<void> {
     case 'run':
       await run(step.argv, { timeoutMs: 20_000 });
   }
+}
+
+/** A control group's files go with it: only folders are looked at. */
+async function prune(folder: string): Promise<void> {
+  const entries = await fs.readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  for (const entry of entries) if (entry.isDirectory()) await prune(path.join(folder, entry.name));
+  await doStep({ do: 'rmdir', path: folder });
 }
 
 function said(error: unknown): string {

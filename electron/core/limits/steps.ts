@@ -13,6 +13,8 @@ export type Step = {
   | { readonly do: 'dir'; readonly path: string }
   /** An empty control group goes; one that is not there is gone already. */
   | { readonly do: 'rmdir'; readonly path: string }
+  /** The same with the empty ones within, which others made: podman leaves one for its monitors. */
+  | { readonly do: 'prune'; readonly path: string }
   /** Writes into a file that is there. */
   | { readonly do: 'write'; readonly path: string; readonly text: string }
   | { readonly do: 'kill'; readonly signal: 'TERM' | 'KILL'; readonly pids: readonly number[] }
@@ -36,6 +38,7 @@ while [ $# -gt 0 ]; do
   case $op in
     dir) out=$(mkdir -p -- "$a" 2>&1) ;;
     rmdir) if [ -d "$a" ]; then out=$(rmdir -- "$a" 2>&1); else out=; fi ;;
+    prune) if [ -d "$a" ]; then out=$(find "$a" -depth -type d -exec rmdir -- {} + 2>&1); else out=; fi ;;
     write) out=$(printf %s "$b" | tee -- "$a" 2>&1 >/dev/null) ;;
     run) out=$(sh -c "$a" 2>&1 </dev/null) ;;
   esac
@@ -50,7 +53,7 @@ done`;
 /** Four arguments of {@link script}. */
 function argsOf(step: Step): string[] {
   const may = mayFail(step) ? '1' : '0';
-  if (step.do === 'dir' || step.do === 'rmdir') return [step.do, may, step.path, ''];
+  if (step.do === 'dir' || step.do === 'rmdir' || step.do === 'prune') return [step.do, may, step.path, ''];
   if (step.do === 'write') return ['write', may, step.path, step.text];
   const argv = step.do === 'run' ? step.argv : ['kill', '-s', step.signal, ...step.pids.map(String)];
   return ['run', may, quoteAll(argv), ''];

@@ -134,7 +134,7 @@ export function v1Backend(facts: Facts, root: boolean): Backend {
     release: (_place, _member, pids) => [...made(free()), ...into(free(), pids)],
     leave: (place, member) =>
       gone(new Map([...folders(place, memberFolder(member))].filter(([name]) => name !== 'blkio')), true),
-    remove: (place) => gone(folders(place, null), false),
+    remove: (place) => unique(folders(place, null)).map((path): Step => ({ do: 'prune', path })),
     group: (place) => files(place, null),
     member: (place, member) => files(place, memberFolder(member)),
     child: (place, folder) => files(place, folder, true),

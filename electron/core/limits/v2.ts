@@ -87,7 +87,7 @@ export function v2Backend(facts: Facts, area: NonNullable<Facts['delegated']>, r
     move: (place, member, pids) => into(leaf(place, member), pids),
     release: (_place, _member, pids) => [{ do: 'dir', path: `${base}/free` }, ...into(`${base}/free`, pids)],
     leave: (place, member) => [{ do: 'rmdir', path: leaf(place, member), optional: true }],
-    remove: (place) => [{ do: 'rmdir', path: folderOf(place) }],
+    remove: (place) => [{ do: 'prune', path: folderOf(place) }],
     group: (place) => filesV2(folderOf(place)),
     member: (place, member) => filesV2(leaf(place, member)),
     child: (place, folder) => filesV2(`${folderOf(place)}/${folder}`),

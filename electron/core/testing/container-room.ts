@@ -94,12 +94,16 @@ function globalOptions(facts: HostFacts): string[] {
   return options;
 }
 
-/** A file of the container's own cgroup, as the kernel has it. Only for hosts on cgroup v1 or v2 with one. */
-export function kernelSays(pid: number, controller: string, file: string): string {
+/** The cgroup a process is in, as a folder. Only for hosts on cgroup v1 or v2 with one. */
+export function cgroupOf(pid: number, controller: string): string {
   const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n');
   const v1 = lines.find((line) => line.split(':')[1]?.split(',').includes(controller));
-  const place = v1
+  return v1
     ? `/sys/fs/cgroup/${controller}${v1.split(':')[2]}`
     : `/sys/fs/cgroup${lines.find((line) => line.startsWith('0::'))!.slice(3)}`;
-  return readFileSync(`${place}/${file}`, 'utf8').trim();
+}
+
+/** A file of the container's own cgroup, as the kernel has it. */
+export function kernelSays(pid: number, controller: string, file: string): string {
+  return readFileSync(`${cgroupOf(pid, controller)}/${file}`, 'utf8').trim();
 }

@@ -217,6 +217,7 @@ function registerRun(group: Command, runner: Runner): void {
       )
       .option('--env-stdin', 'read further variables from standard input, one a line')
       .option('--restart <policy>', 'no, on-failure, unless-stopped or always', 'no')
+      .option('--group <group>', 'in this resource group of the same host, whose limits hold for it too')
       .option('--no-network', 'cut off from every network'),
   );
   runner.action<[string, string[]]>(command, async (run, name, words) => {
@@ -232,6 +233,7 @@ function registerRun(group: Command, runner: Runner): void {
         env: string[];
         envStdin?: boolean;
         restart: NonNullable<ContainerSpec['restart']>;
+        group?: string;
         network: boolean;
       }
     >();
@@ -250,6 +252,7 @@ function registerRun(group: Command, runner: Runner): void {
       ports: o.port.map(portOf),
       volumes: o.volume.map(volumeOf),
       restart: o.restart,
+      group: o.group ?? null,
       network: o.network,
       interactive: words.length === 0,
       limits: limitsOf(o, host),

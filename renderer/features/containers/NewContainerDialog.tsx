@@ -11,6 +11,7 @@ import {
   useContainers,
   useContainerView,
 } from '../../stores/containers.ts';
+import { useGroups } from '../../stores/groups.ts';
 import { useOperations } from '../../stores/operations.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
@@ -50,6 +51,8 @@ export function NewContainerDialog({ host: wantedHost }: { host: string | null }
   const [made, setMade] = useState<string | null>(null);
   const host = hosts.find(({ id }) => id === form.host);
   const facts = host?.facts ?? null;
+  const machine = form.host === localHost ? null : form.host.replace(/\/root$/, '');
+  const groups = useGroups((state) => state.all).filter((group) => group.host === machine);
   const put = (patch: Partial<NewForm>) => setForm({ ...form, ...patch });
   const checked = checkNew(
     form,
@@ -106,7 +109,7 @@ export function NewContainerDialog({ host: wantedHost }: { host: string | null }
           value={form.host}
           onChange={(id) => {
             const next = hosts.find((one) => one.id === id)?.facts ?? null;
-            setForm({ ...form, host: id, limits: emptyForm(id, next, []).limits });
+            setForm({ ...form, host: id, group: '', limits: emptyForm(id, next, []).limits });
             if (!next) void call('containers.watch', { hosts: [id], stats: false }).catch(tellError);
           }}
           groups={[{ title: 'Hosts', options: hosts.map(({ id, name }) => ({ id, label: name })) }]}
@@ -138,6 +141,22 @@ export function NewContainerDialog({ host: wantedHost }: { host: string | null }
         problems={limitProblems}
         facts={facts}
       />
+      {groups.length > 0 && (
+        <Select
+          label="Resource group"
+          value={form.group}
+          onChange={(group) => put({ group })}
+          groups={[
+            {
+              title: 'Resource group',
+              options: [
+                { id: '', label: 'None: its own limits alone' },
+                ...groups.map(({ id, name }) => ({ id, label: `${name}: its limits hold too` })),
+              ],
+            },
+          ]}
+        />
+      )}
       <Disclosure title="Ports, folders, variables and restart">
         <PortsAndFolders form={form} put={put} problems={checked.problems} />
       </Disclosure>

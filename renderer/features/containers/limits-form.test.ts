@@ -7,6 +7,7 @@ const facts = (refused: readonly LimitKind[] = []): HostFacts => ({
   rootless: false,
   user: 'root',
   cgroups: 'v2',
+  manager: 'systemd',
   runtime: 'crun',
   arch: 'amd64',
   cpus: 2,

@@ -32,6 +32,8 @@ export interface NewForm {
   }[];
   readonly restart: Restart;
   readonly network: boolean;
+  /** A resource group's id; empty: none. */
+  readonly group: string;
   readonly limits: LimitsForm;
 }
 
@@ -51,6 +53,7 @@ export function emptyForm(host: string, facts: HostFacts | null, names: readonly
     volumes: [],
     restart: 'no',
     network: true,
+    group: '',
     limits: formOf(noLimits, facts),
   };
 }
@@ -117,6 +120,7 @@ export function checkNew(
     })),
     volumes: form.volumes.map((volume) => ({ ...volume })),
     restart: form.restart,
+    group: form.group || null,
     network: form.network,
     interactive: shell,
     limits: limits.limits ? { ...limits.limits, disk: [...limits.limits.disk] } : undefined,
