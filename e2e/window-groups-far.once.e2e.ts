@@ -65,6 +65,6 @@ test('a group in a guest holds a busy loop, seen in the graph here', async () =>
   await expect(graph).toContainText('of 30%');
   await expect(graph).toContainText('held back', { timeout: minute });
   await expect(page.getByTestId(testIds.groupHits)).toContainText('Held to its processor limit');
-  await expect(page.getByTestId('group-graph-memory')).toContainText('of 100 MB');
+  await expect(page.getByTestId('group-graph-memory')).toContainText('of 100 MiB');
   if (shots) await page.screenshot({ path: join(shots, 'groups-far.png') });
 });

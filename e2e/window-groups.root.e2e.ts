@@ -115,7 +115,7 @@ test('a guest and an application are held together, seen in the graph and change
   await page.getByTestId('limit-cpus').fill('0.2');
   await page.getByTestId(testIds.groupSubmit).click();
   await expect(page.getByTestId('group-graph-cpu')).toContainText('of 20%');
-  await expect(page.getByTestId('group-graph-memory')).toContainText('of 800 MB');
+  await expect(page.getByTestId('group-graph-memory')).toContainText('of 800 MiB');
   await expect.poll(percent, { timeout: 30_000 }).toBeLessThanOrEqual(26);
 });
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { GuesthouseError } from '../../../shared/errors.ts';
 import { type EditOptions, type EditPlan, editDisk } from '../disks/edit.ts';
 import { countEspSeeds, openGuestDisk, refreshEspSeed, UnsupportedDiskError } from '../disks/index.ts';
 import { type DiskSet, DiskTree } from './disk-tree.ts';
@@ -48,8 +49,25 @@ async function planWithin(tree: GuestTree, request: IdentityPlanRequest, reach: 
 }
 
 /** The error of a disk that guestfish opens where ours cannot; else it is thrown. */
-async function unlessGuestfish(error: unknown): Promise<void> {
+async function unlessGuestfish(error: unknown): Promise<UnsupportedDiskError> {
   if (!(error instanceof UnsupportedDiskError) || !(await guestfishOpens(error))) throw error;
+  return error;
+}
+
+/** Reads by guestfish what our own code could not; where that fails too, the person learns of both. */
+async function readInstead(error: unknown, set: DiskSet, signal?: AbortSignal): Promise<GuestTree> {
+  const ours = await unlessGuestfish(error);
+  try {
+    return await readByGuestfish(set, signal);
+  } catch (cause) {
+    if (!(cause instanceof GuesthouseError) || cause.code !== 'program-failed') throw cause;
+    throw new GuesthouseError(ours.code, ours.message, {
+      why: `${ours.why} guestfish could not open it either.`,
+      todo: ours.todo,
+      detail: [cause.why, cause.detail].filter(Boolean).join('\n'),
+      cause,
+    });
+  }
 }
 
 /** Opens the disks for reading while `use` runs. */
@@ -61,8 +79,7 @@ export async function withTree<T>(
   try {
     root = await openGuestDisk(set.disks, set.policy);
   } catch (error) {
-    await unlessGuestfish(error);
-    return use(await readByGuestfish(set), 'guestfish');
+    return use(await readInstead(error, set), 'guestfish');
   }
   try {
     return await use(new DiskTree(root), 'own');
@@ -87,8 +104,7 @@ export async function applyIdentity(
       );
     });
   } catch (error) {
-    await unlessGuestfish(error);
-    plan = await planWithin(await readByGuestfish(set, options.signal), request, 'guestfish');
+    plan = await planWithin(await readInstead(error, set, options.signal), request, 'guestfish');
     await editByGuestfish(
       set,
       plan.steps.map((step) => step.edit),

@@ -78,7 +78,10 @@ export class ClientCore implements Core {
         if (client) return;
         clearTimeout(timer);
         // Nobody there, or there no more: the caller tries to own the library.
-        if (!connected && !['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'EAGAIN'].includes(error.code ?? ''))
+        if (
+          !connected &&
+          !['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EAGAIN'].includes(error.code ?? '')
+        )
           reject(error);
         else resolve(null);
       });
