@@ -121,7 +121,7 @@ test('a guest and an application are held together, seen in the graph and change
 
 test('a running process is moved in and out, and a removed group lets go of what runs', async () => {
   test.setTimeout(120_000);
-  if (!holds) return;
+  test.skip(!holds, 'this computer can hold no group');
   const { page } = launched;
   await page.getByTestId(testIds.groupAdd).click();
   await page.getByTestId('group-add-process').click();
