@@ -14,7 +14,7 @@ import { expectAccessible } from './lib/axe.ts';
 import { bridgeCall, startClones } from './lib/clones.ts';
 import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
 import { endGuests, shareStarters } from './lib/library.ts';
-import { paneText } from './lib/screen.ts';
+import { pane, paneText } from './lib/screen.ts';
 
 // Consoles of two real guests: typed into together, one of them rebooted, the page killed, the app started again.
 test.describe.configure({ mode: 'serial' });
@@ -29,8 +29,8 @@ const shots = process.env.GUESTHOUSE_SHOTS;
 const shot = async (name: string) => {
   if (shots) await page.screenshot({ path: join(shots, `reboot-${name}.png`) });
 };
-const shows = (place: number, text: string, timeout = minute) =>
-  expect.poll(() => paneText(page, place), { timeout }).toContain(text);
+const shows = (name: string, text: string, timeout = minute) =>
+  expect.poll(() => paneText(page, name), { timeout }).toContain(text);
 const panes = () => page.locator('[data-terminal]:visible');
 
 async function launch(): Promise<void> {
@@ -63,7 +63,7 @@ test('SSH consoles to two guests wait for their sshd, and are there when it is',
   await shot('waiting');
   for (const name of names) {
     await page.getByTestId(dockTabTestId(`${name} ssh`)).click();
-    await shows(0, `debian@${name}`, 3 * minute);
+    await shows(name, `debian@${name}`, 3 * minute);
   }
   // No question was asked: the keys were known before the first connection, and nothing else is trusted.
   await expect(page.getByTestId(testIds.prompt)).toHaveCount(0);
@@ -75,7 +75,7 @@ test('SSH consoles to two guests wait for their sshd, and are there when it is',
     expect(command.argv.join('\n')).toMatch(/StrictHostKeyChecking=yes/);
   }
   // The banner belongs to the log-in, and is said once.
-  expect((await paneText(page, 0)).match(/Debian GNU\/Linux comes with/g)?.length ?? 0).toBeLessThan(2);
+  expect((await paneText(page, 'right')).match(/Debian GNU\/Linux comes with/g)?.length ?? 0).toBeLessThan(2);
 });
 
 test('what is typed goes to both at once, and both say so', async () => {
@@ -83,10 +83,10 @@ test('what is typed goes to both at once, and both say so', async () => {
   await page.getByRole('menuitem', { name: 'Right: left, which is open' }).click();
   await expect(panes()).toHaveCount(2);
   await page.getByTestId(testIds.typeToAll).click();
-  for (const place of [0, 1]) await expect(panes().nth(place)).toContainText('Typing to all 2');
+  for (const name of names) await expect(pane(page, name)).toContainText('Typing to all 2');
   await page.keyboard.type('echo of-$(hostname)-$((40+2))\n');
-  await shows(0, 'of-right-42');
-  await shows(1, 'of-left-42');
+  await shows('right', 'of-right-42');
+  await shows('left', 'of-left-42');
   await shot('both');
   await expectAccessible(page, 'two guests typed into together');
   await page.getByTestId(testIds.typeToAll).click();
@@ -94,25 +94,25 @@ test('what is typed goes to both at once, and both say so', async () => {
 
 test('a guest that reboots has its console back by itself', async () => {
   test.setTimeout(5 * minute);
-  await panes().nth(1).locator('.xterm-helper-textarea').focus();
+  await pane(page, 'left').locator('.xterm-helper-textarea').focus();
   await page.keyboard.type('cat /proc/sys/kernel/random/boot_id\n');
   const bootId = /[0-9a-f]{8}-[0-9a-f-]{27}/;
-  await expect.poll(() => paneText(page, 1)).toMatch(bootId);
-  const before = bootId.exec(await paneText(page, 1))![0];
+  await expect.poll(() => paneText(page, 'left')).toMatch(bootId);
+  const before = bootId.exec(await paneText(page, 'left'))![0];
   await page.getByTestId(guestRowTestId('left')).click();
   await page.getByTestId(actionTestId('more')).click();
   await page.getByTestId(actionTestId('reboot')).click();
-  await expect(panes().nth(1)).toContainText(/Waiting for sshd|The connection was lost/, {
+  await expect(pane(page, 'left')).toContainText(/Waiting for sshd|The connection was lost/, {
     timeout: 2 * minute,
   });
   await shot('rebooting');
-  await expect(panes().nth(1)).not.toContainText('Waiting', { timeout: 3 * minute });
-  await panes().nth(1).locator('.xterm-helper-textarea').focus();
+  await expect(pane(page, 'left')).not.toContainText('Waiting', { timeout: 3 * minute });
+  await pane(page, 'left').locator('.xterm-helper-textarea').focus();
   await page.keyboard.type('clear; cat /proc/sys/kernel/random/boot_id\n');
   await expect
-    .poll(async () => bootId.exec(await paneText(page, 1))?.[0] ?? before, { timeout: minute })
+    .poll(async () => bootId.exec(await paneText(page, 'left'))?.[0] ?? before, { timeout: minute })
     .not.toBe(before);
   await shot('back');
   // The other one was not touched.
-  await shows(0, 'of-right-42');
+  await shows('right', 'of-right-42');
 });

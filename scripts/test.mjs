@@ -5,13 +5,16 @@
 // Integration (*.int.test.ts) and window tests (*.e2e.ts) run twice when root starts this: as root, and as an ordinary
 // user made for it. A file named *.root.int.test.ts or *.root.e2e.ts runs as root alone, *.user.* as the user alone,
 // *.once.* in the first of the runs. Started by an ordinary person, all runs are theirs alone.
+//
+// These boot emulated machines beside each other on whatever processors there are. A file in which something failed is
+// run once more; what passes only then is named in the output, and everything that fails again has failed.
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { devCache, isRoot, main, root, Stop, say, seconds } from './lib/common.mjs';
 import { checkRules } from './lib/house-rules.mjs';
-import { fromPlaywright, fromVitest, tally } from './lib/results.mjs';
+import { failedFiles, fromPlaywright, fromVitest, secondTry, tally } from './lib/results.mjs';
 import { prepareUser } from './lib/test-user.mjs';
 import { setUp } from './setup.mjs';
 
@@ -131,8 +134,8 @@ async function rules() {
   ];
 }
 
-async function vitest(place, project, filters, timeoutMs) {
-  const name = `${project}-${place.label}`;
+async function vitest(place, project, filters, timeoutMs, attempt = '') {
+  const name = `${project}-${place.label}${attempt}`;
   const report = join(place.checkout, 'test-results', `${name}.json`);
   rmSync(report, { force: true });
   const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', project, '--passWithNoTests'];
@@ -148,8 +151,8 @@ async function vitest(place, project, filters, timeoutMs) {
   return readReport(name, code, () => fromVitest(report, place.checkout), report);
 }
 
-async function playwright(place, filters) {
-  const name = `window-${place.label}`;
+async function playwright(place, filters, attempt = '') {
+  const name = `window-${place.label}${attempt}`;
   const report = join(place.checkout, 'test-results', `${name}.json`);
   rmSync(report, { force: true });
   const args = [
@@ -158,12 +161,27 @@ async function playwright(place, filters) {
     '-c',
     'e2e/playwright.config.ts',
     '--pass-with-no-tests',
+    `--output=../test-results/window${attempt}`,
   ];
   const code = await tool(place, name, [...args, '--reporter=line,json', ...filters], {
     timeoutMs: 25 * minute,
     env: { ...runEnv(place), PLAYWRIGHT_JSON_OUTPUT_FILE: report },
   });
   return readReport(name, code, () => fromPlaywright(report), report);
+}
+
+const unsteady = [];
+
+/** @param {(filters: string[], attempt?: string) => Promise<object[]>} run of the files whose paths hold a filter */
+async function twice(run, filters) {
+  const first = await run(filters);
+  const files = failedFiles(first);
+  if (files.length === 0) return first;
+  for (const { name, detail } of first.filter(({ status }) => status === 'failed'))
+    say(`  failed, and tried again: ${name}\n${(detail ?? '').replace(/^/gm, '    ')}`);
+  const tried = secondTry(first, files, await run(files, '-again'));
+  unsteady.push(...tried.unsteady);
+  return tried.outcomes;
 }
 
 /** Which marked files a run takes (vitest.config.ts, e2e/playwright.config.ts). */
@@ -259,11 +277,13 @@ await main(async (args) => {
       for (const place of places) {
         if (wanted.has('integration'))
           await section(`integration as ${place.label}`, () =>
-            vitest(place, 'integration', filters, 40 * minute),
+            twice((files, attempt) => vitest(place, 'integration', files, 40 * minute, attempt), filters),
           );
         // Without a build there is no window; that has been counted.
         if (wanted.has('window') && built)
-          await section(`window as ${place.label}`, () => playwright(place, filters));
+          await section(`window as ${place.label}`, () =>
+            twice((files, attempt) => playwright(place, files, attempt), filters),
+          );
       }
     }
   };
@@ -271,6 +291,7 @@ await main(async (args) => {
 
   const expected = JSON.parse(readFileSync(join(root, 'scripts/expected-skips.json'), 'utf8'));
   const { passed, failed, excused } = tally(outcomes, expected);
+  for (const { name } of unsteady) say(`passed only at the second try: ${name}`);
   for (const { name, detail } of excused) say(`skipped: ${name} (${detail})`);
   for (const { name, detail } of failed) say(`\nFAILED ${name}\n${detail ?? ''}`);
   say(`\nall took ${seconds(from)}; logs are in test-results/`);

@@ -31,7 +31,7 @@ export interface LaunchOptions {
   display?: string;
   /** The folder or file Electron loads; the checkout by default. */
   app?: string;
-  /** Milliseconds until the first window; default 30,000. */
+  /** Milliseconds until the first window; default 60,000. */
   timeoutMs?: number;
 }
 
@@ -102,14 +102,14 @@ export async function launchApp(options: LaunchOptions = {}): Promise<Launched> 
       chromiumSandbox: sandbox,
       cwd: checkout,
       env,
-      timeout: options.timeoutMs ?? 30_000,
+      timeout: options.timeoutMs ?? 60_000,
     });
     const child = app.process();
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk: Buffer) => {
         log += chunk.toString('utf8');
       });
-    const page = await app.firstWindow({ timeout: options.timeoutMs ?? 30_000 });
+    const page = await app.firstWindow({ timeout: options.timeoutMs ?? 60_000 });
     const running = app;
     return {
       app,

@@ -1,4 +1,4 @@
-import { expect, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import { testIds } from '../../renderer/ui/testids.ts';
 
 /** What the terminal in front shows, as text: the rows of xterm's DOM renderer. */
@@ -11,13 +11,19 @@ export async function terminalText(page: Page): Promise<string> {
   return rows.map((row) => row.replace(/\u00a0/g, ' ').trimEnd()).join('\n');
 }
 
-/** What a console of the tab in front shows. @param place among the tab's panes, from 0 */
-export async function paneText(page: Page, place: number): Promise<string> {
-  const rows = await page
-    .locator('[data-terminal]:visible')
-    .nth(place)
-    .locator('.xterm-rows > div')
-    .allTextContents();
+/**
+ * A console of the tab in front.
+ * @param which its title, or a place among the tab's panes from 0; panes stand in the page in the order in which their
+ *   consoles were opened, wherever they lie
+ */
+export const pane = (page: Page, which: string | number): Locator =>
+  typeof which === 'number'
+    ? page.locator('[data-terminal]:visible').nth(which)
+    : page.locator(`[data-terminal="${which}"]:visible`);
+
+/** What such a console shows. */
+export async function paneText(page: Page, which: string | number): Promise<string> {
+  const rows = await pane(page, which).locator('.xterm-rows > div').allTextContents();
   return rows.map((row) => row.replace(/\u00a0/g, ' ').trimEnd()).join('\n');
 }
 

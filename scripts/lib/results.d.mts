@@ -5,6 +5,12 @@ export interface Outcome {
 }
 export function fromVitest(file: string, checkout: string): Outcome[];
 export function fromPlaywright(file: string): Outcome[];
+export function failedFiles(outcomes: readonly Outcome[]): string[];
+export function secondTry(
+  first: readonly Outcome[],
+  files: readonly string[],
+  again: readonly Outcome[],
+): { readonly outcomes: Outcome[]; readonly unsteady: Outcome[] };
 export function tally(
   outcomes: readonly Outcome[],
   expected: readonly { readonly test: string; readonly reason: string }[],

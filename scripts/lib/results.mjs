@@ -48,6 +48,42 @@ export function fromPlaywright(file) {
 }
 
 /**
+ * The test files in which something failed, by their paths in the checkout. Serial tests lean on those before them, so a
+ * file is repeated whole.
+ * @param {readonly Outcome[]} outcomes
+ */
+export const failedFiles = (outcomes) => [
+  ...new Set(
+    outcomes
+      .filter(({ status }) => status === 'failed')
+      .map(({ name }) => /^\S+\.(?:test|e2e)\.tsx?(?= > |$)/.exec(name)?.[0])
+      .filter((file) => file !== undefined),
+  ),
+];
+
+/**
+ * Puts the outcomes of files that were run again in the place of their first ones.
+ * @param {readonly Outcome[]} first
+ * @param {readonly string[]} files which were run again
+ * @param {readonly Outcome[]} again
+ * @returns {{outcomes: Outcome[], unsteady: Outcome[]}} `unsteady`: failed at first and passed then, with why
+ */
+export function secondTry(first, files, again) {
+  const fileOf = ({ name }) => files.find((file) => name === file || name.startsWith(`${file} > `));
+  // A file that broke before its first test, and now runs, has none of its own name.
+  const passedNow = (outcome) => {
+    const now = again.filter(({ name }) => name === outcome.name || name.startsWith(`${outcome.name} > `));
+    return now.length > 0 && now.every(({ status }) => status !== 'failed');
+  };
+  return {
+    outcomes: [...first.filter((outcome) => fileOf(outcome) === undefined), ...again],
+    unsteady: first.filter(
+      (outcome) => outcome.status === 'failed' && fileOf(outcome) !== undefined && passedNow(outcome),
+    ),
+  };
+}
+
+/**
  * Sums up. A skipped test counts as failed unless `expected` names it, with a reason; then it does not count at all.
  * @param {readonly Outcome[]} outcomes
  * @param {readonly {test: string, reason: string}[]} expected `test` is the name or the beginning of it

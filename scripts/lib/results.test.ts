@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fromPlaywright, fromVitest, tally } from './results.mjs';
+import { failedFiles, fromPlaywright, fromVitest, secondTry, tally } from './results.mjs';
 
 let dir: string;
 beforeEach(() => {
@@ -82,5 +82,40 @@ describe('fromPlaywright', () => {
       { name: 'e2e/a.e2e.ts > opens', status: 'passed', detail: 'why' },
       { name: 'e2e', status: 'failed', detail: 'no tests' },
     ]);
+  });
+});
+
+describe('a second try', () => {
+  const first = [
+    { name: 'a.test.ts > works', status: 'passed' as const },
+    { name: 'e2e/b.e2e.ts > opens', status: 'passed' as const },
+    { name: 'e2e/b.e2e.ts > closes', status: 'failed' as const, detail: 'late' },
+    { name: 'c.test.ts', status: 'failed' as const, detail: 'SyntaxError' },
+    { name: 'integration-root', status: 'failed' as const, detail: 'exit code 1' },
+  ];
+  it('is for whole files, and for nothing that is no file', () =>
+    expect(failedFiles(first)).toEqual(['e2e/b.e2e.ts', 'c.test.ts']));
+
+  it('counts instead of the first, and names what passed only now', () => {
+    const { outcomes, unsteady } = secondTry(first, failedFiles(first), [
+      { name: 'e2e/b.e2e.ts > opens', status: 'passed' },
+      { name: 'e2e/b.e2e.ts > closes', status: 'passed' },
+      { name: 'c.test.ts', status: 'failed', detail: 'SyntaxError' },
+    ]);
+    expect(outcomes.filter(({ status }) => status === 'failed').map(({ name }) => name)).toEqual([
+      'integration-root',
+      'c.test.ts',
+    ]);
+    expect(unsteady.map(({ name }) => name)).toEqual(['e2e/b.e2e.ts > closes']);
+  });
+
+  it('does not excuse what fails again, nor a test that is gone', () => {
+    const { outcomes, unsteady } = secondTry(
+      first,
+      ['e2e/b.e2e.ts'],
+      [{ name: 'e2e/b.e2e.ts > opens', status: 'failed', detail: 'now this' }],
+    );
+    expect(unsteady).toEqual([]);
+    expect(outcomes.filter(({ status }) => status === 'failed')).toHaveLength(3);
   });
 });

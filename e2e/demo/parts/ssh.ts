@@ -16,7 +16,7 @@ import {
 } from '../../../renderer/ui/testids.ts';
 import { bridgeCall, startClones } from '../../lib/clones.ts';
 import { endGuests } from '../../lib/library.ts';
-import { paneText } from '../../lib/screen.ts';
+import { pane, paneText } from '../../lib/screen.ts';
 import { canServePasswords, type PasswordServer, startPasswordServer } from '../../lib/sshd.ts';
 import type { DemoContext, DemoPart } from '../part.ts';
 
@@ -140,15 +140,15 @@ export const sshAccess: DemoPart = {
         await shot('waiting for two guests');
         for (const name of guests) {
           await page.getByTestId(dockTabTestId(`${name} ssh`)).click();
-          await expect.poll(() => paneText(page, 0), { timeout: 4 * minute }).toContain(`debian@${name}`);
+          await expect.poll(() => paneText(page, name), { timeout: 4 * minute }).toContain(`debian@${name}`);
         }
         await expect(page.getByTestId(testIds.prompt)).toHaveCount(0);
         await page.getByTestId('dock-split').click();
         await page.getByRole('menuitem', { name: `Right: ${guests[0]}, which is open` }).click();
         await page.getByTestId(testIds.typeToAll).click();
         await page.keyboard.type('echo of-$(hostname)-$((40+2))\n');
-        await expect.poll(() => paneText(page, 0), { timeout: minute }).toContain(`of-${guests[1]}-42`);
-        await expect.poll(() => paneText(page, 1), { timeout: minute }).toContain(`of-${guests[0]}-42`);
+        for (const name of guests)
+          await expect.poll(() => paneText(page, name), { timeout: minute }).toContain(`of-${name}-42`);
         await shot('typing into two guests');
         await page.getByTestId(testIds.typeToAll).click();
       },
@@ -156,16 +156,16 @@ export const sshAccess: DemoPart = {
     {
       title: 'one of them reboots, and its console comes back by itself',
       async run({ page, shot }) {
-        const pane = page.locator('[data-terminal]:visible').nth(1);
+        const rebooting = pane(page, guests[0]!);
         await page.getByTestId(guestRowTestId(guests[0]!)).click();
         await page.getByTestId(actionTestId('more')).click();
         await page.getByTestId(actionTestId('reboot')).click();
-        await expect(pane).toContainText('Waiting for sshd', { timeout: 2 * minute });
+        await expect(rebooting).toContainText('Waiting for sshd', { timeout: 2 * minute });
         await shot('rebooting');
-        await expect(pane).not.toContainText('Waiting for sshd', { timeout: 4 * minute });
-        await pane.locator('.xterm-helper-textarea').focus();
+        await expect(rebooting).not.toContainText('Waiting for sshd', { timeout: 4 * minute });
+        await rebooting.locator('.xterm-helper-textarea').focus();
         await page.keyboard.type('clear; echo back-$((1+1))\n');
-        await expect.poll(() => paneText(page, 1), { timeout: minute }).toContain('back-2');
+        await expect.poll(() => paneText(page, guests[0]!), { timeout: minute }).toContain('back-2');
         await shot('back');
       },
     },

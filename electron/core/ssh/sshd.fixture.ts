@@ -79,7 +79,8 @@ export function addUser(dir: string): TestUser {
     name,
     password,
     home,
-    remove: () => execFileSync('userdel', [name], { stdio: 'ignore' }),
+    // By force: a session that is just ending still runs as the account, and userdel(8) would refuse.
+    remove: () => execFileSync('userdel', ['--force', name], { stdio: 'ignore' }),
   };
 }
 
