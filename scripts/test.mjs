@@ -148,7 +148,7 @@ async function vitest(place, project, filters, timeoutMs, attempt = '') {
       env: runEnv(place),
     },
   );
-  return readReport(name, code, () => fromVitest(report, place.checkout), report);
+  return readReport(place, name, code, () => fromVitest(report, place.checkout), report);
 }
 
 async function playwright(place, filters, attempt = '') {
@@ -167,10 +167,12 @@ async function playwright(place, filters, attempt = '') {
     timeoutMs: 25 * minute,
     env: { ...runEnv(place), PLAYWRIGHT_JSON_OUTPUT_FILE: report },
   });
-  return readReport(name, code, () => fromPlaywright(report), report);
+  return readReport(place, name, code, () => fromPlaywright(report), report);
 }
 
 const unsteady = [];
+/** More tests than this that pass only when repeated are no bad luck any more. */
+const mostUnsteady = 6;
 
 /** @param {(filters: string[], attempt?: string) => Promise<object[]>} run of the files whose paths hold a filter */
 async function twice(run, filters) {
@@ -184,20 +186,22 @@ async function twice(run, filters) {
   return tried.outcomes;
 }
 
+const whoOf = (place) => (place.label === 'root' ? 'root' : 'user');
+
 /** Which marked files a run takes (vitest.config.ts, e2e/playwright.config.ts). */
 const runEnv = (place) => ({
-  GUESTHOUSE_TEST_AS: place.label === 'root' ? 'root' : 'user',
+  GUESTHOUSE_TEST_AS: whoOf(place),
   ...(place === here ? {} : { GUESTHOUSE_TEST_AGAIN: '1' }),
 });
 
-function readReport(name, code, read, report) {
+function readReport(place, name, code, read, report) {
   if (!existsSync(report)) {
     const none = code === 0;
     return none
       ? []
       : [{ name, status: 'failed', detail: `no report (exit code ${code}):\n${lastLines(name)}` }];
   }
-  const outcomes = read();
+  const outcomes = read().map((outcome) => ({ ...outcome, as: whoOf(place) }));
   // A tool that failed while all its tests passed found something that belongs to no test.
   if (code !== 0 && !outcomes.some((outcome) => outcome.status === 'failed'))
     outcomes.push({ name, status: 'failed', detail: `exit code ${code}:\n${lastLines(name)}` });
@@ -289,6 +293,12 @@ await main(async (args) => {
   };
   await Promise.all([sources(), machines()]);
 
+  if (unsteady.length > mostUnsteady)
+    outcomes.push({
+      name: 'steadiness',
+      status: 'failed',
+      detail: `${unsteady.length} tests passed only at the second try; at most ${mostUnsteady} may.`,
+    });
   const expected = JSON.parse(readFileSync(join(root, 'scripts/expected-skips.json'), 'utf8'));
   const { passed, failed, excused } = tally(outcomes, expected);
   for (const { name } of unsteady) say(`passed only at the second try: ${name}`);

@@ -2,6 +2,7 @@ export interface Outcome {
   readonly name: string;
   readonly status: 'passed' | 'failed' | 'skipped';
   readonly detail?: string;
+  readonly as?: 'root' | 'user';
 }
 export function fromVitest(file: string, checkout: string): Outcome[];
 export function fromPlaywright(file: string): Outcome[];
@@ -13,5 +14,5 @@ export function secondTry(
 ): { readonly outcomes: Outcome[]; readonly unsteady: Outcome[] };
 export function tally(
   outcomes: readonly Outcome[],
-  expected: readonly { readonly test: string; readonly reason: string }[],
+  expected: readonly { readonly test: string; readonly reason: string; readonly as?: 'root' | 'user' }[],
 ): { readonly passed: number; readonly failed: readonly Outcome[]; readonly excused: readonly Outcome[] };

@@ -7,6 +7,7 @@ import { relative } from 'node:path';
  * @property {string} name file and title
  * @property {'passed' | 'failed' | 'skipped'} status
  * @property {string} [detail] why it failed
+ * @property {'root' | 'user'} [as] who ran it, where that can make a difference
  */
 
 /** Vitest's --reporter=json (the shape of Jest's). A file that fails before its first test is one failed test. */
@@ -86,10 +87,13 @@ export function secondTry(first, files, again) {
 /**
  * Sums up. A skipped test counts as failed unless `expected` names it, with a reason; then it does not count at all.
  * @param {readonly Outcome[]} outcomes
- * @param {readonly {test: string, reason: string}[]} expected `test` is the name or the beginning of it
+ * @param {readonly {test: string, reason: string, as?: 'root' | 'user'}[]} expected `test` is the name or the beginning
+ *   of it; `as`: skipped only where this one runs it
  */
 export function tally(outcomes, expected) {
-  const reasonOf = (name) => expected.find(({ test }) => name.startsWith(test))?.reason;
+  const reasonOf = (outcome) =>
+    expected.find(({ test, as }) => outcome.name.startsWith(test) && (as === undefined || as === outcome.as))
+      ?.reason;
   const failed = [];
   const excused = [];
   let passed = 0;
@@ -97,7 +101,7 @@ export function tally(outcomes, expected) {
     if (outcome.status === 'passed') passed += 1;
     else if (outcome.status === 'failed') failed.push(outcome);
     else {
-      const reason = reasonOf(outcome.name);
+      const reason = reasonOf(outcome);
       if (reason) excused.push({ ...outcome, detail: reason });
       else failed.push({ ...outcome, detail: 'skipped, and not listed in scripts/expected-skips.json' });
     }

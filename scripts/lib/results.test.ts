@@ -34,6 +34,12 @@ describe('tally', () => {
     expect(failed.map(({ name }) => name)).toEqual(['a.test.ts > is left out']);
     expect(excused).toHaveLength(1);
   });
+  it('does, when the list is for the run of somebody else', () => {
+    const expected = [{ test: 'b.test.ts', reason: 'only root may', as: 'user' as const }];
+    const [, , gpu] = outcomes;
+    expect(tally([{ ...gpu!, as: 'user' }], expected).failed).toHaveLength(0);
+    expect(tally([{ ...gpu!, as: 'root' }], expected).failed).toHaveLength(1);
+  });
   it('does, when the list gives no reason', () => {
     expect(tally(outcomes, [{ test: 'b.test.ts', reason: '' }]).failed).toHaveLength(2);
   });
