@@ -2,10 +2,10 @@ import { create } from 'zustand';
 import type {
   Container,
   ContainerHost,
-  ContainerSpec,
   ContainerState,
   ContainerStats,
 } from '../../shared/model/container.ts';
+import type { ContainerSpec } from '../../shared/model/container-spec.ts';
 import { call } from '../bridge/call.ts';
 import { keyedStore } from './keyed.ts';
 import { operationEnd } from './operations.ts';

@@ -1,13 +1,7 @@
 import * as z from 'zod';
-import {
-  type Comparison,
-  type Container,
-  type ContainerDetail,
-  type ContainerImage,
-  containerSpec,
-  imageSource,
-  limitsSchema,
-} from '../model/container.ts';
+import type { Comparison } from '../model/comparison.ts';
+import type { Container, ContainerDetail, ContainerImage } from '../model/container.ts';
+import { containerSpec, imageSource, limitsSchema } from '../model/container-spec.ts';
 import type { Terminal } from '../model/terminal.ts';
 import { call } from './call.ts';
 import type { containerCalls } from './channels.ts';

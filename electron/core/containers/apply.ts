@@ -2,8 +2,10 @@ import { GuesthouseError } from '../../../shared/errors.ts';
 import { type HostFacts, type LimitKind, type Limits, limitWords } from '../../../shared/model/container.ts';
 import type { Engine } from './engine.ts';
 import { placeOf } from './engine.ts';
+import { applyNet, holdsNet } from './net.ts';
 import { sharesOf } from './read.ts';
-import { readSample, sampleScript } from './sample.ts';
+import { type Counters, readSample, sampleScript } from './sample.ts';
+import { scopeOf, scopeProperties } from './scope.ts';
 
 /**
  * Writes limits into the cgroup of a container: `KEY VALUE` pairs after the process id; `none` lifts one. podman 4.3's
@@ -38,7 +40,8 @@ while [ $# -ge 2 ]; do
       w "$mem/memory.limit_in_bytes" "$m" ;;
     cpus) w "$cpu/cpu.cfs_period_us" 100000; w "$cpu/cpu.cfs_quota_us" "$n" ;;
     weight) w "$cpu/cpu.shares" "$v" ;;
-    set) w "$set/cpuset.cpus" "$v" ;;
+    # cgroup v1 knows no "as above": what stands there is written down.
+    set) [ "$v" = none ] && v=$(cat "\${set%/*}/cpuset.cpus"); w "$set/cpuset.cpus" "$v" ;;
     pids) w "$pids/pids.max" "$x" ;;
     disk) # DEVICE:rbps:wbps:riops:wiops, 0 for none
       d=\${v%%:*}; r=\${v#*:}; a=\${r%%:*}; r=\${r#*:}; b=\${r%%:*}; r=\${r#*:}
@@ -49,7 +52,7 @@ while [ $# -ge 2 ]; do
     memory) w "$v2/memory.max" "\${x%:*}"; s=\${x#*:}; [ -e "$v2/memory.swap.max" ] && w "$v2/memory.swap.max" "$s" ;;
     cpus) [ "$v" = none ] && v=max; w "$v2/cpu.max" "$v 100000" ;;
     weight) w "$v2/cpu.weight" "$v" ;;
-    set) w "$v2/cpuset.cpus" "$v" ;;
+    set) [ "$v" = none ] && v=; w "$v2/cpuset.cpus" "$v" ;;
     pids) w "$v2/pids.max" "$x" ;;
     disk)
       d=\${v%%:*}; r=\${v#*:}; a=\${r%%:*}; r=\${r#*:}; b=\${r%%:*}; r=\${r#*:}; c=\${r%%:*}; e=\${r#*:}
@@ -60,48 +63,32 @@ done
 exit 0
 `;
 
-/**
- * Holds what goes out of (and, where the container's network has an end on the host, comes into) a container to a rate,
- * by a token bucket: tc-tbf(8). After the process id and the two rates in bits a second (0: none) stand the words that
- * enter its network.
- */
-const netScript = `
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
-up=$1 down=$2; shift 2
-burst() { b=$(($1 / 800)); [ $b -lt 16384 ] && b=16384; echo $b; }
-link=$("$@" ip -o link show | sed -n 's/^[0-9]*: \\([^:]*\\):.*/\\1/p' | grep -v '^lo$' | head -n 1)
-[ -n "$link" ] || exit 5
-dev=\${link%@*}
-if [ "$up" = 0 ]; then "$@" tc qdisc del dev "$dev" root 2>/dev/null
-else "$@" tc qdisc replace dev "$dev" root tbf rate "\${up}bit" burst "$(burst $up)" latency 100ms || exit 6; fi
-peer=\${link#*@if}
-[ "$peer" = "$link" ] && { [ "$down" = 0 ] && exit 0; exit 7; }
-host=$(ip -o link show | sed -n "s/^$peer: \\([^:@]*\\).*/\\1/p")
-[ -n "$host" ] || { [ "$down" = 0 ] && exit 0; exit 7; }
-if [ "$down" = 0 ]; then tc qdisc del dev "$host" root 2>/dev/null
-else tc qdisc replace dev "$host" root tbf rate "\${down}bit" burst "$(burst $down)" latency 100ms || exit 6; fi
-exit 0
-`;
-
 /** What the kernel holds the process's container to. Null when it is gone. */
 export async function inForce(engine: Engine, pid: number): Promise<Limits | null> {
   const counters = readSample((await engine.script(sampleScript, [String(pid)])).stdout).get(pid);
   return counters?.limits ?? null;
 }
 
-/** Limits that are not as wanted. A null that is not `strict` stands for "whatever podman gives". */
-export function differing(wanted: Limits, now: Limits, strict: boolean): LimitKind[] {
+/** Limits that are not as wanted. A null that is not `exact` stands for "whatever podman gives". */
+export function differing(
+  wanted: Limits,
+  { limits: now, cpusAbove }: Pick<Counters, 'limits' | 'cpusAbove'>,
+  exact: boolean,
+): LimitKind[] {
   const kinds: LimitKind[] = [];
   const near = (a: number | null, b: number | null, slack: number) =>
     a === b || (a !== null && b !== null && Math.abs(a - b) <= slack);
   // The kernel counts memory in pages, and quotas in microseconds of 100,000.
   if (!near(wanted.memory, now.memory, 4096)) kinds.push('memory');
-  if (wanted.memory !== null && wanted.swap !== null && !near(wanted.swap, now.swap, 8192))
+  if (wanted.memory !== null && (exact || wanted.swap !== null) && !near(wanted.swap, now.swap, 8192))
     kinds.push('swap');
   if (!near(wanted.cpus, now.cpus, 0.001)) kinds.push('cpus');
   if ((wanted.cpuWeight ?? 100) !== (now.cpuWeight ?? 100)) kinds.push('cpuWeight');
-  if (wanted.cpuSet !== null && cpus(wanted.cpuSet) !== cpus(now.cpuSet ?? '')) kinds.push('cpuSet');
-  if ((strict || wanted.pids !== null) && wanted.pids !== now.pids) kinds.push('pids');
+  // Without a set of its own a container has what is above it; cgroup v1 then tells that as its own.
+  const cpuSet = wanted.cpuSet ?? (now.cpuSet === null ? null : cpusAbove);
+  if ((exact || wanted.cpuSet !== null) && cpus(cpuSet ?? '') !== cpus(now.cpuSet ?? ''))
+    kinds.push('cpuSet');
+  if ((exact || wanted.pids !== null) && wanted.pids !== now.pids) kinds.push('pids');
   const devices = new Set([...wanted.disk, ...now.disk].map(({ device }) => device));
   for (const device of devices) if (rates(wanted, device) !== rates(now, device)) kinds.push('disk');
   return [...new Set(kinds)];
@@ -124,13 +111,7 @@ function cpus(text: string): string {
   return [...new Set(all)].sort((a, b) => a - b).join(',');
 }
 
-function writes(
-  wanted: Limits,
-  now: Limits,
-  kinds: readonly LimitKind[],
-  v2: boolean,
-  allCpus: number,
-): string[] {
+function writes(wanted: Limits, now: Limits, kinds: readonly LimitKind[], v2: boolean): string[] {
   const words: string[] = [];
   const has = (kind: LimitKind) => kinds.includes(kind);
   if (has('memory') || has('swap')) {
@@ -142,7 +123,7 @@ function writes(
     words.push('cpus', wanted.cpus === null ? 'none' : String(Math.round(wanted.cpus * 100_000)));
   if (has('cpuWeight'))
     words.push('weight', String(v2 ? (wanted.cpuWeight ?? 100) : sharesOf(wanted.cpuWeight ?? 100)));
-  if (has('cpuSet')) words.push('set', wanted.cpuSet ?? `0-${allCpus - 1}`);
+  if (has('cpuSet')) words.push('set', wanted.cpuSet ?? 'none');
   if (has('pids')) words.push('pids', wanted.pids === null ? 'none' : String(wanted.pids));
   if (has('disk'))
     for (const device of new Set([...wanted.disk, ...now.disk].map((one) => one.device)))
@@ -162,76 +143,76 @@ function updateArgs(wanted: Limits, kinds: readonly LimitKind[]): string[] {
   return args;
 }
 
+export interface ApplyOptions {
+  /** Null means "no limit"; false leaves what podman gives by itself. */
+  readonly exact: boolean;
+  /** Its network was held to a rate before: to be lifted where none is wanted. */
+  readonly netBefore: boolean;
+}
+
 /**
  * Brings a running container's limits to what is wanted and reads them back from the kernel.
  *
- * @param strict null means "no limit"; false leaves podman's default number of processes
- * @throws {GuesthouseError} `wrong-state` when it uses more memory than it would be allowed; `program-failed` naming
- *   what the kernel did not take
+ * @throws {GuesthouseError} `wrong-state` when it uses more memory than it would be allowed; `unsupported` when it has no
+ *   network of its own to hold; `program-failed` naming what the kernel did not take
  */
 export async function applyLimits(
   engine: Engine,
-  podmanId: string,
-  pid: number,
+  { podmanId, pid }: { readonly podmanId: string; readonly pid: number },
   wanted: Limits,
   facts: HostFacts,
-  strict: boolean,
+  { exact, netBefore }: ApplyOptions,
 ): Promise<void> {
   const look = async () =>
     readSample((await engine.script(sampleScript, [String(pid)])).stdout).get(pid) ?? null;
   const now = await look();
   // Without a cgroup (rootless on v1) nothing but the network can be held, and nothing else was let through.
-  if (!now || now.mode === 'none') return applyNet(engine, pid, wanted, facts);
-  if (wanted.memory !== null && now.memory > wanted.memory)
+  const grouped = now !== null && now.mode !== 'none';
+  if (grouped && wanted.memory !== null && now.memory > wanted.memory)
     throw new GuesthouseError('wrong-state', 'The container uses more memory than that.', {
       why: `It uses ${mib(now.memory)} MiB; ${mib(wanted.memory)} MiB would make the kernel kill it.`,
       todo: 'Give it more, or stop it first.',
     });
-  const kinds = differing(wanted, now.limits, strict);
-  if (kinds.length) {
-    const args = updateArgs(wanted, kinds);
-    if (args.length) await engine.podman(['update', ...args, '--', podmanId]).catch(() => {}); // read back below
-    const words = writes(wanted, now.limits, kinds, facts.cgroups === 'v2', facts.cpus);
-    const { stderr } = await engine.script(writeScript, [String(pid), ...words]);
+  // First, since it is what may be refused.
+  if (netBefore || holdsNet(wanted)) await applyNet(engine, { podmanId, pid }, wanted, facts);
+  if (!grouped) return;
+  let left = differing(wanted, now, exact);
+  if (left.length === 0) return;
+  const check = async () => {
     const after = await look();
-    const left = after ? differing(wanted, after.limits, strict) : [];
-    if (left.length)
-      throw new GuesthouseError(
-        'program-failed',
-        `${left.map((kind) => limitWords[kind]).join(' and ')} could not be changed on ${placeOf(engine)}.`,
-        { why: 'The kernel did not take the new value.', detail: stderr.trim() || undefined },
-      );
+    left = after ? differing(wanted, after, exact) : [];
+    return left.length === 0;
+  };
+  const v2 = facts.cgroups === 'v2';
+  const args = updateArgs(wanted, left);
+  if (args.length) await engine.podman(['update', ...args, '--', podmanId]).catch(() => {}); // read back below
+  let said = '';
+  if (v2 && facts.manager === 'systemd') {
+    // systemd writes what it knows again when it likes, at a daemon-reload for one: so it must know.
+    const words = [
+      'set-property',
+      '--runtime',
+      scopeOf(podmanId),
+      ...scopeProperties(wanted, now.limits, left),
+    ];
+    const { stderr } = await engine.script(
+      'exec systemctl "$@"',
+      facts.rootless ? ['--user', ...words] : words,
+      {
+        okCodes: [0, 1, 4, 5],
+      },
+    );
+    said = stderr;
+    // It answers before it has written.
+    for (let tries = 0; tries < 3; tries++) if (await check()) return;
   }
-  await applyNet(engine, pid, wanted, facts);
+  const { stderr } = await engine.script(writeScript, [String(pid), ...writes(wanted, now.limits, left, v2)]);
+  if (await check()) return;
+  throw new GuesthouseError(
+    'program-failed',
+    `${left.map((kind) => limitWords[kind]).join(' and ')} could not be changed on ${placeOf(engine)}.`,
+    { why: 'The kernel did not take the new value.', detail: `${said}\n${stderr}`.trim() || undefined },
+  );
 }
 
 const mib = (bytes: number) => Math.ceil(bytes / 2 ** 20);
-
-async function applyNet(
-  engine: Engine,
-  pid: number,
-  wanted: Pick<Limits, 'netUp' | 'netDown'>,
-  facts: HostFacts,
-): Promise<void> {
-  const able = facts.limits.some(({ kind, ok }) => kind === 'netUp' && ok);
-  if (!able) return;
-  const enter = ['nsenter', '-t', String(pid), '-n'];
-  const words = facts.rootless ? ['podman', 'unshare', ...enter] : enter;
-  const result = await engine.script(
-    netScript,
-    [String(wanted.netUp ?? 0), String(wanted.netDown ?? 0), ...words],
-    { okCodes: [0, 5, 6, 7] },
-  );
-  // No network at all is held to any rate.
-  if (result.code === 0 || (result.code === 5 && wanted.netUp === null && wanted.netDown === null)) return;
-  if (wanted.netUp === null && wanted.netDown === null) return;
-  throw new GuesthouseError('program-failed', 'The network limit could not be set.', {
-    why:
-      result.code === 5
-        ? 'The container has no network interface of its own.'
-        : result.code === 7
-          ? 'Its network has no end on the host, so what comes in cannot be held back.'
-          : 'tc refused it.',
-    detail: result.stderr.trim() || undefined,
-  });
-}

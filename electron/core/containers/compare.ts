@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { Comparison, ComparisonSide, Container } from '../../../shared/model/container.ts';
+import { GuesthouseError } from '../../../shared/errors.ts';
+import { type Comparison, type ComparisonSide, comparisonProblem } from '../../../shared/model/comparison.ts';
+import type { Container } from '../../../shared/model/container.ts';
 import type { Guest } from '../../../shared/model/guest.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -32,6 +34,7 @@ export async function compare(
   clock: Clock,
   op: OperationContext,
 ): Promise<Comparison> {
+  checkMeasurable(guests.find(guestRef));
   const containerSide = await measureContainer(host, container, clock, op);
   op.check();
   const guest = await measureGuest(guestRef, guests, clock, op);
@@ -100,6 +103,13 @@ async function containerDisk(host: Host, container: Container): Promise<number |
   return (size.rootFsSize ?? 0) + (size.rwSize ?? 0);
 }
 
+/** @throws {GuesthouseError} `wrong-state` for a guest that could not be put back as it was found */
+function checkMeasurable({ id, name, state }: Guest): void {
+  const problem = comparisonProblem(state);
+  if (problem)
+    throw new GuesthouseError('wrong-state', `${name} cannot be measured now.`, { ...problem, subject: id });
+}
+
 async function measureGuest(
   ref: string,
   guests: CompareGuests,
@@ -108,7 +118,8 @@ async function measureGuest(
 ): Promise<ComparisonSide> {
   const before = guests.find(ref);
   const notes: string[] = [];
-  const ran = before.pid !== null;
+  checkMeasurable(before);
+  const ran = before.state !== 'off' && before.state !== 'crashed';
   let start: number | null = null;
   try {
     if (ran) notes.push('It ran already: its start was not measured.');

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ContainerSpec } from '../../../shared/model/container-spec.ts';
 import { type ContainerRoom, containerRoom } from '../testing/container-room.ts';
-import { openTestCore } from '../testing/core.ts';
+import { openTestCore, shareRoots } from '../testing/core.ts';
+import { type TestRegistry, testRegistry } from '../testing/registry.ts';
 import { tempHome } from '../testing/temp-home.ts';
 
 let room: ContainerRoom;
@@ -84,6 +86,23 @@ describe('a container’s life', () => {
     expect(detail.restart).toBe('on-failure');
   });
 
+  it('starts again by itself after a failure, where it was told to', async () => {
+    const folder = path.join(room.home.home, 'runs');
+    mkdirSync(folder);
+    chmodSync(folder, 0o777);
+    chmodSync(room.home.home, 0o755);
+    const made = await room.make({
+      command: ['sh', '-c', 'echo x >> /w/runs; [ $(wc -l < /w/runs) -ge 3 ] && exec sleep 600; exit 1'],
+      volumes: [{ source: folder, target: '/w' }],
+      restart: 'on-failure',
+    });
+    await expect
+      .poll(() => readFileSync(path.join(folder, 'runs'), 'utf8'), { timeout: 60_000 })
+      .toBe('x\nx\nx\n');
+    await expect.poll(() => state(made.id), { timeout: 30_000 }).toBe('running');
+    await call('containers.remove', { id: made.id, force: true });
+  });
+
   it('is counted by the kernel while somebody watches', async () => {
     const made = await room.make({ command: ['sh', '-c', 'while :; do :; done'] });
     const seen = () =>
@@ -151,20 +170,10 @@ describe('what cannot be', () => {
     server.close();
   });
 
-  it('fails a pull that breaks off half-way, and a registry that is not there', async () => {
-    const cut = net.createServer((socket) => {
-      socket.once('data', () => {
-        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"half');
-        setTimeout(() => socket.destroy(), 50);
-      });
-      socket.on('error', () => {});
-    });
-    await new Promise<void>((resolve) => cut.listen(0, '127.0.0.1', resolve));
-    const { port } = cut.address() as net.AddressInfo;
-    const pull = (image: string) => room.make({ source: { kind: 'pull', image } });
-    await expect(pull(`127.0.0.1:${port}/some/app:1`)).rejects.toMatchObject({ code: 'unreachable' });
-    cut.close();
-    await expect(pull('127.0.0.1:1/some/app:1')).rejects.toMatchObject({ code: 'unreachable' });
+  it('is a registry that is not there', async () => {
+    await expect(
+      room.make({ source: { kind: 'pull', image: '127.0.0.1:1/some/app:1' } }),
+    ).rejects.toMatchObject({ code: 'unreachable' });
   });
 
   it('says that a file is no root file system', async () => {
@@ -190,6 +199,93 @@ describe('what cannot be', () => {
     });
     expect((await call('containers.list', { host: 'local' })).map((one) => one.name)).not.toContain(name);
   });
+});
+
+describe('a pull', () => {
+  let registry: TestRegistry;
+  const before = process.env.CONTAINERS_REGISTRIES_CONF;
+  beforeAll(async () => {
+    registry = await testRegistry(room.facts.arch);
+  });
+  afterAll(async () => {
+    if (before === undefined) delete process.env.CONTAINERS_REGISTRIES_CONF;
+    else process.env.CONTAINERS_REGISTRIES_CONF = before;
+    room.podman('rmi', '--force', '--ignore', registry.image);
+    await registry.close();
+  });
+  const spec = (name: string): ContainerSpec => ({
+    name,
+    source: { kind: 'pull', image: registry.image },
+    command: [],
+  });
+  const there = async (name: string) =>
+    (await call('containers.list', { host: 'local' })).some((one) => one.name === name);
+  const images = async () => (await call('containers.images', { host: 'local' })).map((one) => one.name);
+
+  it('from a registry without TLS is refused with how to allow it', async () => {
+    await expect(room.make(spec(room.name()))).rejects.toMatchObject({
+      code: 'unsupported',
+      todo: expect.stringContaining('insecure = true'),
+    });
+    process.env.CONTAINERS_REGISTRIES_CONF = registry.trust(room.home.home);
+  });
+
+  it('that is cut in the middle of a layer fails whole, and goes well when tried again', async () => {
+    registry.serve('cut');
+    const name = room.name();
+    await expect(room.make(spec(name))).rejects.toMatchObject({ code: 'unreachable' });
+    expect(registry.layerRequests()).toBeGreaterThan(0);
+    expect(await there(name)).toBe(false);
+    expect(await images()).not.toContain(registry.image);
+    registry.serve('whole');
+    const made = await room.make(spec(name));
+    await expect.poll(() => state(made.id)).toBe('exited');
+    expect((await room.detail(made.id)).container.exitCode).toBe(0);
+    await call('containers.remove', { id: made.id });
+    await call('containers.removeImage', { host: 'local', image: registry.image });
+  });
+
+  it('that stalls can be cancelled, and leaves nothing', async () => {
+    registry.serve('stall');
+    const name = room.name();
+    const asked = registry.layerRequests();
+    const started = await call('containers.create', spec(name));
+    await expect.poll(() => registry.layerRequests(), { timeout: 60_000 }).toBeGreaterThan(asked);
+    await call('operations.cancel', { id: started.operation });
+    await expect(room.test.done(started)).rejects.toMatchObject({ code: 'cancelled' });
+    expect(await there(name)).toBe(false);
+    expect(await images()).not.toContain(registry.image);
+  });
+});
+
+it('a container whose making is cancelled is not left behind', async () => {
+  const name = room.name();
+  const { operation } = await call('containers.create', { name, source: { kind: 'busybox' } });
+  const phases = () =>
+    room.test.events.flatMap((event) =>
+      event.type === 'operation' && event.operation.id === operation ? [event.operation.phase] : [],
+    );
+  await expect.poll(phases, { interval: 5, timeout: 60_000 }).toContain('Making the container');
+  await call('operations.cancel', { id: operation });
+  await expect(room.test.done({ operation })).rejects.toMatchObject({ code: 'cancelled' });
+  expect(room.podman('ps', '--all', '--format', '{{.Names}}').split('\n')).not.toContain(name);
+  const made = await room.make({ name }); // its name is free
+  await call('containers.remove', { id: made.id, force: true });
+});
+
+it('a minimal Debian is built with the packages named, and kept', async () => {
+  shareRoots(room.home.paths);
+  const made = await room.make({
+    source: { kind: 'debian', packages: ['hello'] },
+    command: ['sh', '-c', 'hello; cat /etc/debian_version'],
+  });
+  await expect.poll(() => state(made.id), { timeout: 60_000 }).toBe('exited');
+  expect(await call('containers.logs', { id: made.id })).toMatch(/^Hello, world!\r?\n12\./);
+  const names = readdirSync(path.join(room.home.paths.cache, 'roots/'));
+  expect(names.filter((name) => name.endsWith('.tar'))).not.toEqual([]);
+  expect(names.filter((name) => name.startsWith('.building'))).toEqual([]);
+  await call('containers.remove', { id: made.id });
+  await call('containers.removeImage', { host: 'local', image: made.image });
 });
 
 it('says what to install where there is no podman, and that it is too old', async () => {

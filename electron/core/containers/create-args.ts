@@ -1,11 +1,6 @@
 import { GuesthouseError } from '../../../shared/errors.ts';
-import {
-  type HostFacts,
-  type LimitKind,
-  type Limits,
-  limitWords,
-  type ParsedContainerSpec,
-} from '../../../shared/model/container.ts';
+import { type HostFacts, type LimitKind, type Limits, limitWords } from '../../../shared/model/container.ts';
+import type { ParsedContainerSpec } from '../../../shared/model/container-spec.ts';
 import type { ContainerPlacement } from '../limits/placement.ts';
 import type { PodmanNeeds } from './engine.ts';
 import { sharesOf } from './read.ts';
@@ -103,6 +98,9 @@ export function checkPlacement(placement: ContainerPlacement, facts: HostFacts):
     );
 }
 
+/** Marks what an operation made, so that it is found again whatever became of the answer. */
+export const operationLabel = (operation: string) => `org.guesthouse.operation=${operation}`;
+
 export interface CreateCommand {
   readonly args: readonly string[];
   /** For stdin: variables, whose values stay out of every argument list. Null: none. */
@@ -118,9 +116,16 @@ export function createCommand(
   image: string,
   needs: PodmanNeeds,
   facts: HostFacts,
+  operation: string,
   placement: ContainerPlacement | null = null,
 ): CreateCommand {
-  const args = ['create', `--name=${spec.name}`, '--pull=never', ...needs.create];
+  const args = [
+    'create',
+    `--name=${spec.name}`,
+    `--label=${operationLabel(operation)}`,
+    '--pull=never',
+    ...needs.create,
+  ];
   if (placement) args.push(`--cgroup-parent=${placement.cgroupParent}`);
   if (spec.restart !== 'no') args.push(`--restart=${spec.restart}`);
   if (!spec.network) args.push('--network=none');

@@ -103,8 +103,17 @@ const rules: readonly Rule[] = [
     }),
   },
   {
+    pattern: /server gave HTTP response to HTTPS client/i,
+    make: (place, _match, detail) => ({
+      code: 'unsupported',
+      message: 'The registry speaks plain HTTP, and podman asks for HTTPS.',
+      why: lastLine(detail),
+      todo: `Where you trust the network to it, put "[[registry]]", "location = "HOST:PORT"" and "insecure = true" into a file in registries.conf.d of ${here(place)} (containers-registries.conf(5)).`,
+    }),
+  },
+  {
     pattern:
-      /(?:dial tcp|lookup .*: |connection (?:refused|reset)|i\/o timeout|unexpected EOF|no route to host|network is unreachable|TLS handshake|server gave HTTP response|EOF$)/im,
+      /(?:dial tcp|lookup .*: |connection (?:refused|reset)|i\/o timeout|unexpected EOF|no route to host|network is unreachable|TLS handshake|EOF$)/im,
     make: (_place, _match, detail) => ({
       code: 'unreachable',
       message: 'The registry does not answer, or the connection broke off.',

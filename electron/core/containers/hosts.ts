@@ -1,10 +1,12 @@
-import { toWire } from '../../../shared/errors.ts';
+import { toWire, type WireError } from '../../../shared/errors.ts';
 import type { Container, ContainerHost, HostFacts } from '../../../shared/model/container.ts';
 import type { Announce } from '../api.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { applyLimits } from './apply.ts';
+import { kindsOf } from './create-args.ts';
 import type { Engine } from './engine.ts';
+import { holdsNet } from './net.ts';
 import { probeHost } from './probe.ts';
 import { readPs } from './read.ts';
 import { type Counters, readSample, sampleScript, statsOf } from './sample.ts';
@@ -12,6 +14,8 @@ import type { ContainerStore } from './store.ts';
 
 /** Milliseconds between looks, while somebody looks on. */
 const every = { local: 2000, remote: 4000 };
+/** Milliseconds between looks while nobody does, where limits have to be set again after a restart by podman. */
+const slowly = { local: 30_000, remote: 60_000 };
 /** Milliseconds a call of `containers.watch` holds. */
 const leaseMs = 30_000;
 /** Milliseconds until a host that did not answer is tried again. */
@@ -34,9 +38,10 @@ export class Host {
   private watchedUntil = 0;
   private wantStats = false;
   private timer: NodeJS.Timeout | null = null;
+  private ticking = false;
   private failedAt = 0;
-  /** Containers whose present run got its limits, by id: the process they were set for. */
-  private readonly limited = new Map<string, number>();
+  /** Containers whose present run got its limits, by id: the process they were set for, or why they could not be. */
+  private readonly limited = new Map<string, { pid: number; error: WireError | null; at: number }>();
   private closed = false;
 
   constructor(
@@ -115,12 +120,17 @@ export class Host {
   }
 
   private async readList(): Promise<void> {
+    // Noted before: a container that is made meanwhile is not in the list yet.
+    const kept = this.deps.store.idsOf(this.engine.id);
     const { stdout } = await this.engine.podman(['ps', '--all', '--no-trunc', '--format', 'json'], {
       timeoutMs: 30_000,
     });
-    this.replace(readPs(this.engine.id, stdout));
+    const found = readPs(this.engine.id, stdout);
+    const ids = new Set(found.map(({ id }) => id));
+    await this.deps.store.drop(kept.filter((id) => !ids.has(id)));
+    await this.restoreLimits(found);
+    this.replace(found.map((one) => ({ ...one, notHeld: this.troubleOf(one) })));
     if (this.state.status !== 'ready') this.tell({ status: 'ready', error: null });
-    await this.restoreLimits();
   }
 
   private replace(now: readonly Container[]): void {
@@ -140,26 +150,63 @@ export class Host {
   }
 
   /** Changed limits and network limits do not outlive a restart by themselves, also one that was not ours. */
-  private async restoreLimits(): Promise<void> {
-    for (const { id, podmanId, pid } of this.list()) {
+  private async restoreLimits(found: readonly Container[]): Promise<void> {
+    for (const { id, podmanId, pid } of found) {
       const wanted = this.deps.store.wanted(id);
-      if (pid === null || wanted === null || this.limited.get(id) === pid) continue;
-      this.limited.set(id, pid);
-      await applyLimits(this.engine, podmanId, pid, wanted, await this.facts(), false).catch((error) =>
-        this.deps.log.error(`the limits of ${id} could not be set again`, error),
-      );
+      if (pid === null || wanted === null) continue;
+      const last = this.limited.get(id);
+      const at = this.deps.clock.now();
+      if (last?.pid === pid && (last.error === null || at - last.at < retryMs)) continue;
+      const { limits, exact } = wanted;
+      try {
+        await applyLimits(this.engine, { podmanId, pid }, limits, await this.facts(), {
+          exact,
+          netBefore: false,
+        });
+        this.limited.set(id, { pid, error: null, at });
+      } catch (error) {
+        this.deps.log.error(`the limits of ${id} could not be set again`, error);
+        this.limited.set(id, { pid, error: toWire(error), at });
+      }
     }
+  }
+
+  private troubleOf({ id, pid }: Container): WireError | null {
+    const last = this.limited.get(id);
+    return last !== undefined && last.pid === pid ? last.error : null;
   }
 
   /** Notes that this run has its limits. */
   hasLimits(id: string, pid: number): void {
-    this.limited.set(id, pid);
+    this.limited.set(id, { pid, error: null, at: this.deps.clock.now() });
+    const container = this.containers.get(id);
+    if (!container?.notHeld) return;
+    this.containers.set(id, { ...container, notHeld: null });
+    this.deps.announce({ type: 'container', container: { ...container, notHeld: null } });
+  }
+
+  /** Limits podman does not set by itself when it starts a container again. */
+  private keepsLimits(): boolean {
+    return this.deps.store.idsOf(this.engine.id).some((id) => {
+      const wanted = this.deps.store.wanted(id);
+      return (
+        wanted !== null && (holdsNet(wanted.limits) || (wanted.exact && kindsOf(wanted.limits).length > 0))
+      );
+    });
+  }
+
+  /** Goes on looking, slowly, where limits have to be kept. */
+  keepLimits(): void {
+    if (this.timer === null && !this.closed && this.keepsLimits()) this.later(0);
   }
 
   watch(stats: boolean): void {
+    const idle = this.deps.clock.now() > this.watchedUntil;
     this.watchedUntil = this.deps.clock.now() + leaseMs;
     this.wantStats = stats;
-    if (this.timer === null && !this.closed) void this.tick();
+    if (this.closed || this.ticking || (this.timer !== null && !idle)) return;
+    if (this.timer) clearTimeout(this.timer);
+    void this.tick();
   }
 
   close(): void {
@@ -169,29 +216,31 @@ export class Host {
     this.watchedUntil = 0;
   }
 
+  private later(ms: number): void {
+    this.timer = setTimeout(() => void this.tick(), ms);
+    this.timer.unref();
+  }
+
   private async tick(): Promise<void> {
     const { clock } = this.deps;
-    // Held while the look is under way, so that a second `watch` does not begin another.
-    this.timer = setTimeout(() => {}, 0);
+    this.ticking = true;
+    this.timer = null;
     try {
       const trouble = this.state.error !== null && clock.now() - this.failedAt < retryMs;
       if (!trouble) {
         await this.refresh();
-        if (this.wantStats) await this.sample();
+        if (this.wantStats && clock.now() <= this.watchedUntil) await this.sample();
       }
     } catch (error) {
       if (this.state.status !== 'missing') this.fail(error);
     }
-    this.timer = null;
-    if (this.closed || clock.now() > this.watchedUntil) {
-      this.before.clear();
-      return;
-    }
-    this.timer = setTimeout(
-      () => void this.tick(),
-      this.engine.kind === 'local' ? every.local : every.remote,
-    );
-    this.timer.unref();
+    this.ticking = false;
+    if (this.closed) return;
+    const pace = this.engine.kind === 'local' ? 'local' : 'remote';
+    if (clock.now() <= this.watchedUntil) return this.later(every[pace]);
+    this.before.clear();
+    // A machine that does not answer is asked again when somebody looks.
+    if (this.state.status === 'ready' && this.keepsLimits()) this.later(slowly[pace]);
   }
 
   private async sample(): Promise<void> {
@@ -201,7 +250,7 @@ export class Host {
     const at = this.deps.clock.now();
     const stats = running.flatMap(({ id, pid }) => {
       const now = found.get(pid!);
-      const wanted = this.deps.store.wanted(id);
+      const wanted = this.deps.store.wanted(id)?.limits;
       const net = { netUp: wanted?.netUp ?? null, netDown: wanted?.netDown ?? null };
       return now ? [statsOf(id, at, now, this.before.get(pid!), net)] : [];
     });

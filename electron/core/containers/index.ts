@@ -1,12 +1,8 @@
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { containerCalls } from '../../../shared/ipc/channels.ts';
-import type { Snapshot } from '../../../shared/ipc/events.ts';
-import {
-  type Container,
-  type ContainerDetail,
-  localHost,
-  type ParsedContainerSpec,
-} from '../../../shared/model/container.ts';
+import type { CoreEvent, Snapshot } from '../../../shared/ipc/events.ts';
+import { type Container, type ContainerDetail, localHost } from '../../../shared/model/container.ts';
+import type { ParsedContainerSpec } from '../../../shared/model/container-spec.ts';
 import type { Announce, Handlers } from '../api.ts';
 import type { PlaceContainer } from '../limits/placement.ts';
 import type { OperationContext, OperationRunner } from '../operations/runner.ts';
@@ -20,10 +16,12 @@ import type { Terminals } from '../terminals/manager.ts';
 import { applyLimits, inForce } from './apply.ts';
 import { type CompareGuests, compare } from './compare.ts';
 import { containerConsole } from './console.ts';
-import { checkLimits, checkPlacement, createCommand, kindsOf } from './create-args.ts';
+import { checkHeld, createContainer, startContainer } from './create.ts';
+import { checkLimits } from './create-args.ts';
 import { localEngine, remoteEngine } from './engine.ts';
 import { Host } from './hosts.ts';
 import { prepareImage } from './images.ts';
+import { holdsNet } from './net.ts';
 import { readImages, readInspect, splitId } from './read.ts';
 import { ContainerStore } from './store.ts';
 
@@ -125,14 +123,6 @@ export async function createContainers(deps: ContainersDeps) {
     return host.list().find(({ id }) => id === container.id) ?? null;
   }
 
-  async function start(host: Host, podmanId: string): Promise<void> {
-    try {
-      await host.engine.podman(['start', '--', podmanId], { ask: true, timeoutMs: 120_000 });
-    } finally {
-      await host.refreshAfter().catch((error) => log.error('containers could not be listed', error));
-    }
-  }
-
   async function detail(ref: string): Promise<ContainerDetail> {
     const { host, container: before } = await find(ref);
     let inspected: ReturnType<typeof readInspect>;
@@ -149,7 +139,7 @@ export async function createContainers(deps: ContainersDeps) {
     const { state, pid, ...rest } = inspected;
     const container = host.list().find(({ id }) => id === before.id) ?? before;
     const runs = pid !== null && (state === 'running' || state === 'paused');
-    const wanted = store.wanted(container.id) ?? rest.wanted;
+    const wanted = store.wanted(container.id)?.limits ?? rest.wanted;
     const limits = runs ? await inForce(host.engine, pid) : null;
     return {
       ...rest,
@@ -159,44 +149,12 @@ export async function createContainers(deps: ContainersDeps) {
     };
   }
 
-  async function create(spec: ParsedContainerSpec, op: OperationContext): Promise<void> {
+  function create(spec: ParsedContainerSpec, op: OperationContext): Promise<void> {
     const host = hostOf(spec.host);
-    op.phase('Looking at the host');
-    const facts = await host.facts({ signal: op.signal, ask: true });
-    checkLimits(spec.limits, facts);
-    const { id: at, kind, sudo, needs } = host.engine;
-    const machine = kind === 'local' ? null : sudo ? at.replace(/\/root$/, '') : at;
-    const placement = spec.group === null ? null : await deps.place(spec.group, machine);
-    if (placement) checkPlacement(placement, facts);
-    const image = await prepareImage(host.engine, facts, spec.source, paths.cache, op);
-    op.check();
-    op.phase('Making the container');
-    const { args, input } = createCommand(spec, image, needs, facts, placement);
-    const { stdout } = await host.engine.podman(args, {
-      input: input ?? undefined,
-      stdinByName: input !== null,
-      signal: op.signal,
-    });
-    const podmanId = stdout.trim().split('\n').at(-1) ?? '';
-    const id = `${host.engine.id}:${podmanId}`;
-    try {
-      if (kindsOf(spec.limits).length) await store.setWanted(id, spec.limits);
-      op.check();
-      if (!spec.start) return void (await host.refreshAfter());
-      op.phase('Starting it');
-      await start(host, podmanId);
-      const pid = host.list().find((one) => one.id === id)?.pid;
-      if (pid && kindsOf(spec.limits).length) {
-        await applyLimits(host.engine, podmanId, pid, spec.limits, facts, false);
-        host.hasLimits(id, pid);
-      }
-    } catch (error) {
-      // One that never ran is of no use, and its name would be taken; the error says why.
-      await host.engine.podman(['rm', '--force', '--time=0', '--', podmanId]).catch(() => {});
-      await store.setWanted(id, null);
-      await host.refreshAfter().catch(() => {});
-      throw error;
-    }
+    const { id, kind, sudo } = host.engine;
+    const machine = kind === 'local' ? null : sudo ? id.replace(/\/root$/, '') : id;
+    const place = async () => (spec.group === null ? null : deps.place(spec.group, machine));
+    return createContainer(host, spec, place, store, paths.cache, op);
   }
 
   const operation = (
@@ -211,15 +169,31 @@ export async function createContainers(deps: ContainersDeps) {
     return { operation: started.id };
   };
   const stopping = async (ref: string, verb: 'stop' | 'restart', timeout: number) => {
-    const { container } = await find(ref);
+    const { host, container } = await find(ref);
     return operation(
       `container.${verb}`,
       `${verb === 'stop' ? 'Stopping' : 'Restarting'} ${container.name}`,
       container.id,
-      (op) => act(container.id, [verb, `--time=${timeout}`], { signal: op.signal }),
+      async (op) => {
+        await act(container.id, [verb, `--time=${timeout}`], { signal: op.signal });
+        if (verb === 'restart') checkHeld(host, container.podmanId);
+      },
       `container:${container.id}`,
     );
   };
+
+  /** No host any more: its containers stay where they are. */
+  async function drop(host: Host): Promise<void> {
+    const { id } = host.engine;
+    host.close();
+    hosts.delete(id);
+    for (const container of host.list()) announce({ type: 'container-gone', id: container.id });
+    announce({ type: 'container-host-gone', id });
+    await store.drop(store.idsOf(id));
+    await store.setHosts(
+      store.hosts().filter(({ target, sudo }) => (sudo ? `${target}/root` : target) !== id),
+    );
+  }
 
   const handlers: ContainerHandlers = {
     'containers.watch': async ({ hosts: wanted, stats }) => {
@@ -227,11 +201,11 @@ export async function createContainers(deps: ContainersDeps) {
     },
     'containers.list': async ({ host }) => {
       if (host !== undefined) return hostOf(host).refresh();
-      const ready = [...hosts.values()].filter(({ engine }) => engine.kind === 'local' || engine);
+      const all = [...hosts.values()];
       const lists = await Promise.all(
-        ready.map((one) =>
+        all.map((one) =>
           one.refresh().catch((error) => {
-            if (ready.length === 1) throw error;
+            if (all.length === 1) throw error;
             return one.list();
           }),
         ),
@@ -247,7 +221,7 @@ export async function createContainers(deps: ContainersDeps) {
     },
     'containers.start': async ({ id }) => {
       const { host, container } = await find(id);
-      await start(host, container.podmanId);
+      await startContainer(host, container.podmanId);
     },
     'containers.stop': ({ id, timeout }) => stopping(id, 'stop', timeout),
     'containers.restart': ({ id, timeout }) => stopping(id, 'restart', timeout),
@@ -256,7 +230,7 @@ export async function createContainers(deps: ContainersDeps) {
     'containers.remove': async ({ id, force }) => {
       const { container } = await find(id);
       await act(container.id, ['rm', ...(force ? ['--force', '--time=2'] : [])]);
-      await store.setWanted(container.id, null);
+      await store.drop([container.id]);
     },
     'containers.logs': async ({ id, lines }) => {
       const { host, container } = await find(id);
@@ -276,11 +250,15 @@ export async function createContainers(deps: ContainersDeps) {
       checkLimits(limits, facts);
       const { pid } = (await host.refreshAfter()).find((one) => one.id === container.id) ?? { pid: null };
       if (pid !== null) {
-        await applyLimits(host.engine, container.podmanId, pid, limits, facts, true);
-        host.hasLimits(container.id, pid);
+        const before = store.wanted(container.id)?.limits;
+        await applyLimits(host.engine, { podmanId: container.podmanId, pid }, limits, facts, {
+          exact: true,
+          netBefore: before !== undefined && holdsNet(before),
+        });
       }
-      await store.setWanted(container.id, limits);
-      announce({ type: 'container', container });
+      await store.setWanted(container.id, limits, true);
+      if (pid !== null) host.hasLimits(container.id, pid);
+      host.keepLimits();
     },
     'containers.images': async ({ host }) => {
       const at = hostOf(host);
@@ -310,13 +288,7 @@ export async function createContainers(deps: ContainersDeps) {
       const at = hostOf(host);
       if (at.engine.kind === 'local')
         throw new GuesthouseError('invalid-input', 'This computer stays in the list.');
-      at.close();
-      hosts.delete(at.engine.id);
-      await store.setHosts(
-        store.hosts().filter(({ target, sudo }) => (sudo ? `${target}/root` : target) !== at.engine.id),
-      );
-      for (const { id } of at.list()) announce({ type: 'container-gone', id });
-      announce({ type: 'container-host-gone', id: at.engine.id });
+      await drop(at);
     },
     'containers.lookAtHost': async ({ host }) => {
       const at = hostOf(host);
@@ -349,17 +321,23 @@ export async function createContainers(deps: ContainersDeps) {
     /** Counts what is there, once, where podman was used before: asking it makes its folders. */
     start: () => {
       const timer = setTimeout(async () => {
-        const used =
+        const local = hosts.get(localHost)!;
+        const used = await exists(
           process.getuid?.() === 0
-            ? await exists('/var/lib/containers/storage')
-            : await exists(`${paths.home}/.local/share/containers/storage`);
-        if (used && deps.watched())
-          await hosts
-            .get(localHost)!
-            .refresh()
-            .catch(() => {});
+            ? '/var/lib/containers/storage'
+            : `${paths.home}/.local/share/containers/storage`,
+        );
+        if (used && deps.watched()) await local.refresh().catch(() => {});
+        local.keepLimits();
       }, 3000);
       timer.unref();
+    },
+    hear: (event: CoreEvent) => {
+      if (event.type !== 'guest-gone' && event.type !== 'server-gone') return;
+      for (const id of [event.id, `${event.id}/root`]) {
+        const host = hosts.get(id);
+        if (host) void drop(host).catch((error) => log.error(`${id} could not be forgotten`, error));
+      }
     },
     /** The name of a container by podman's id, where it was seen. @param machine guest or server; null: this one */
     nameOf(machine: string | null, podmanId: string): string | null {

@@ -67,6 +67,7 @@ export function readPs(host: string, json: string): Container[] {
         exitCode: state === 'exited' ? number(one.ExitCode) : null,
         ports: list(one.Ports).flatMap((port) => readPorts(object(port))),
         pid: state === 'running' || state === 'paused' ? positive(one.Pid) : null,
+        notHeld: null,
       };
     });
 }

@@ -35,6 +35,7 @@ for pid; do
     echo "mode v1"
     f mem "$mem/memory.usage_in_bytes"
     one stat "$mem/memory.stat" total_inactive_file
+    f memsw "$mem/memory.memsw.usage_in_bytes"
     f memmax "$mem/memory.limit_in_bytes"
     f swmax "$mem/memory.memsw.limit_in_bytes"
     f hits "$mem/memory.failcnt"
@@ -45,6 +46,7 @@ for pid; do
     f period "$cpu/cpu.cfs_period_us"
     f shares "$cpu/cpu.shares"
     f set "$set/cpuset.cpus"
+    f above "\${set%/*}/cpuset.cpus"
     f pids "$pids/pids.current"
     f pidsmax "$pids/pids.max"
     f pidsev "$pids/pids.events"
@@ -56,12 +58,14 @@ for pid; do
     f mem "$d/memory.current"
     one stat "$d/memory.stat" inactive_file
     f memmax "$d/memory.max"
+    f swap "$d/memory.swap.current"
     f swapmax "$d/memory.swap.max"
     f memev "$d/memory.events"
     f cpu "$d/cpu.stat"
     f cpumax "$d/cpu.max"
     f weight "$d/cpu.weight"
     f set "$d/cpuset.cpus"
+    f above "\${d%/*}/cpuset.cpus.effective"
     f pids "$d/pids.current"
     f pidsmax "$d/pids.max"
     f pidsev "$d/pids.events"
@@ -92,6 +96,8 @@ export interface Counters {
   readonly periods: number;
   readonly throttledPeriods: number;
   readonly memory: number;
+  /** Bytes that lie in swap. */
+  readonly swap: number;
   readonly pids: number;
   readonly diskRead: number;
   readonly diskWrite: number;
@@ -101,6 +107,8 @@ export interface Counters {
   readonly pidsRefused: number;
   readonly memoryHits: number;
   readonly limits: Limits;
+  /** The CPUs it may have without a set of its own; null where that is not told. */
+  readonly cpusAbove: string | null;
 }
 
 /** cgroup v1 says "no limit" with the largest multiple of a page. */
@@ -173,12 +181,14 @@ function counters(pid: number, up: number, block: Block): Counters {
       periods: block.inner('cpu', 'nr_periods'),
       throttledPeriods: block.inner('cpu', 'nr_throttled'),
       memory: Math.max(0, block.number('mem') - block.inner('stat', 'total_inactive_file')),
+      swap: block.first('memsw') === null ? 0 : Math.max(0, block.number('memsw') - block.number('mem')),
       pids: block.number('pids'),
       ...v1Disk(block),
       oomKills: block.inner('oom', 'oom_kill'),
       pidsRefused: block.inner('pidsev', 'max'),
       memoryHits: block.number('hits'),
       limits: v1Limits(block),
+      cpusAbove: block.first('above') || null,
     };
   if (mode === 'v2')
     return {
@@ -188,12 +198,14 @@ function counters(pid: number, up: number, block: Block): Counters {
       periods: block.inner('cpu', 'nr_periods'),
       throttledPeriods: block.inner('cpu', 'nr_throttled'),
       memory: Math.max(0, block.number('mem') - block.inner('stat', 'inactive_file')),
+      swap: block.number('swap'),
       pids: block.number('pids'),
       ...v2Disk(block),
       oomKills: block.inner('memev', 'oom_kill'),
       pidsRefused: block.inner('pidsev', 'max'),
       memoryHits: block.inner('memev', 'max'),
       limits: v2Limits(block),
+      cpusAbove: block.first('above') || null,
     };
   return { ...common, mode: 'none', ...processes(block) };
 }
@@ -313,6 +325,7 @@ function processes(block: Block) {
     periods: 0,
     throttledPeriods: 0,
     memory: pages * pageSize,
+    swap: 0,
     pids: count,
     diskRead: io('read_bytes'),
     diskWrite: io('write_bytes'),
@@ -320,6 +333,7 @@ function processes(block: Block) {
     pidsRefused: 0,
     memoryHits: 0,
     limits: noLimits,
+    cpusAbove: null,
   };
 }
 
@@ -347,6 +361,7 @@ export function statsOf(
           ? Math.min(1, (now.throttledPeriods - last!.throttledPeriods) / periods)
           : 0,
     memory: now.memory,
+    swap: now.swap,
     pids: now.pids,
     diskRead: rate('diskRead'),
     diskWrite: rate('diskWrite'),

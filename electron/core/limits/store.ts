@@ -2,7 +2,7 @@ import * as path from 'node:path';
 import * as z from 'zod';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { groupLimits } from '../../../shared/model/group.ts';
-import { readTextIfAny, writeAtomic } from '../platform/fs.ts';
+import { KeptFile } from '../platform/kept-file.ts';
 import type { Log } from '../platform/log.ts';
 
 const text = z.string().min(1).max(300);
@@ -46,29 +46,16 @@ export type StoredGroup = z.output<typeof storedGroup>;
 export class GroupStore {
   private groups: readonly StoredGroup[] = [];
   private strange: unknown[] = [];
-  private damaged: string | null = null;
-  private readonly file: string;
-  private writing: Promise<void> = Promise.resolve();
+  private readonly file: KeptFile;
 
-  constructor(
-    dataFolder: string,
-    private readonly log: Log,
-  ) {
-    this.file = path.join(dataFolder, 'groups.json');
+  constructor(dataFolder: string, log: Log) {
+    this.file = new KeptFile(path.join(dataFolder, 'groups.json'), log);
   }
 
   async load(): Promise<void> {
-    const content = await readTextIfAny(this.file);
+    const content = await this.file.read(({ groups }) => Array.isArray(groups));
     if (content === null) return;
-    let entries: unknown = null;
-    try {
-      entries = (JSON.parse(content) as { groups?: unknown } | null)?.groups;
-    } catch {}
-    if (!Array.isArray(entries)) {
-      this.log.error(`${this.file} cannot be read; it is kept as groups.json.damaged`);
-      this.damaged = content;
-      return;
-    }
+    const entries = content.groups as unknown[];
     const groups: StoredGroup[] = [];
     for (const entry of entries) {
       const parsed = storedGroup.safeParse(entry);
@@ -139,15 +126,6 @@ export class GroupStore {
   }
 
   private write(): Promise<void> {
-    const next = this.writing.then(async () => {
-      if (this.damaged !== null) await writeAtomic(`${this.file}.damaged`, this.damaged);
-      this.damaged = null;
-      await writeAtomic(
-        this.file,
-        `${JSON.stringify({ groups: [...this.groups, ...this.strange] }, null, 2)}\n`,
-      );
-    });
-    this.writing = next.catch(() => {});
-    return next;
+    return this.file.write(() => ({ groups: [...this.groups, ...this.strange] }));
   }
 }

@@ -1,13 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
-import type {
-  Container,
-  ContainerDetail,
-  ContainerSpec,
-  HostFacts,
-} from '../../../shared/model/container.ts';
+import type { Container, ContainerDetail, HostFacts } from '../../../shared/model/container.ts';
 import { localHost } from '../../../shared/model/container.ts';
+import type { ContainerSpec } from '../../../shared/model/container-spec.ts';
 import { openTestCore, type TestCore } from './core.ts';
 import { type TempHome, tempHome } from './temp-home.ts';
 

@@ -68,9 +68,14 @@ export async function openTestCore(
  * Lets a temporary library use the starter images that tests share, so that one is built once:
  * `$GUESTHOUSE_TEST_CACHE/starters`, or a folder of this user's in /tmp.
  */
-export function shareStarters(paths: LibraryPaths): void {
+export const shareStarters = (paths: LibraryPaths): void => share('starters', paths);
+
+/** The same for root file systems of containers. */
+export const shareRoots = (paths: LibraryPaths): void => share('roots', paths);
+
+function share(name: string, paths: LibraryPaths): void {
   const cache = process.env.GUESTHOUSE_TEST_CACHE ?? path.join(tmpdir(), `guesthouse-test-${userInfo().uid}`);
-  const starters = path.join(cache, 'starters');
-  mkdirSync(starters, { recursive: true, mode: 0o700 });
-  symlinkSync(starters, path.join(paths.cache, 'starters'));
+  const shared = path.join(cache, name);
+  mkdirSync(shared, { recursive: true, mode: 0o700 });
+  symlinkSync(shared, path.join(paths.cache, name));
 }

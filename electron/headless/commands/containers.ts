@@ -1,111 +1,22 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import {
-  type Container,
-  type ContainerHost,
-  type ContainerSpec,
-  type LimitsInput,
-  limitWords,
-} from '../../../shared/model/container.ts';
+import type { Container } from '../../../shared/model/container.ts';
+import type { ContainerSpec } from '../../../shared/model/container-spec.ts';
 import { answering } from '../answers.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { facts, plain, size, table } from '../output.ts';
-import type { Run, Runner } from '../run.ts';
+import type { Runner } from '../run.ts';
 import { attach } from './console.ts';
-
-const collect = (value: string, before: string[]): string[] => [...before, value];
-
-/** `64m`, `1.5G`, `4096`: bytes, 1024 to the step. */
-function bytesOf(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$/i.exec(text.trim());
-  if (!match) throw new InvalidArgumentError('A size is given like 64m or 1.5g.');
-  const power = ' kmgt'.indexOf(match[2]!.toLowerCase() || ' ');
-  return Math.round(Number(match[1]) * 1024 ** power);
-}
-
-/** `8mbit`, `500kbit`: bits a second, 1000 to the step, as tc(8) reads them. */
-function bitsOf(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)(?:bit)?$/i.exec(text.trim());
-  if (!match) throw new InvalidArgumentError('A rate is given like 8mbit.');
-  const power = ' kmg'.indexOf(match[2]!.toLowerCase() || ' ');
-  return Math.round(Number(match[1]) * 1000 ** power);
-}
-
-const numberOf = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('That is no number.');
-  return value;
-};
-
-interface LimitOptions {
-  memory?: number;
-  swap?: number;
-  cpus?: number;
-  cpuWeight?: number;
-  cpuset?: string;
-  pids?: number;
-  diskRead?: string[];
-  diskWrite?: string[];
-  netUp?: number;
-  netDown?: number;
-}
-
-function limitOptions(command: Command): Command {
-  return command
-    .option('--memory <size>', 'at most this much memory, and no swap: 64m', bytesOf)
-    .option('--swap <size>', 'this much swap beside it', bytesOf)
-    .option('--cpus <number>', 'at most this many cores: 0.5', numberOf)
-    .option('--cpu-weight <number>', 'share when CPU is short; 100 is usual', numberOf)
-    .option('--cpuset <list>', 'on these CPUs alone: 0-1,3')
-    .option('--pids <number>', 'at most this many processes', numberOf)
-    .option(
-      '--disk-read <device=size>',
-      'bytes a second: /dev/vda=10m; may be given several times',
-      collect,
-      [],
-    )
-    .option('--disk-write <device=size>', 'bytes a second; may be given several times', collect, [])
-    .option('--net-up <rate>', 'what it sends: 8mbit', bitsOf)
-    .option('--net-down <rate>', 'what it receives: 8mbit', bitsOf);
-}
-
-function limitsOf(o: LimitOptions, host: ContainerHost | undefined): LimitsInput {
-  const disks = new Map<string, { readBps?: number; writeBps?: number }>();
-  const fill = (key: 'readBps' | 'writeBps', list: string[]) => {
-    for (const one of list) {
-      const at = one.indexOf('=');
-      if (at < 0) throw new InvalidArgumentError('A disk’s rate is given like /dev/vda=10m.');
-      const device = one.slice(0, at);
-      disks.set(device, { ...disks.get(device), [key]: bytesOf(one.slice(at + 1)) });
-    }
-  };
-  fill('readBps', o.diskRead ?? []);
-  fill('writeBps', o.diskWrite ?? []);
-  const countsSwap = host?.facts?.limits.some(({ kind, ok }) => kind === 'swap' && ok) ?? true;
-  return {
-    memory: o.memory ?? null,
-    swap: o.swap ?? (o.memory !== undefined && countsSwap ? 0 : null),
-    cpus: o.cpus ?? null,
-    cpuWeight: o.cpuWeight ?? null,
-    cpuSet: o.cpuset ?? null,
-    pids: o.pids ?? null,
-    disk: [...disks].map(([device, rates]) => ({ device, ...rates })),
-    netUp: o.netUp ?? null,
-    netDown: o.netDown ?? null,
-  };
-}
-
-async function hostOf(run: Run, ref: string): Promise<ContainerHost | undefined> {
-  const { containerHosts = [] } = await run.core.call('core.snapshot', undefined);
-  return containerHosts.find(({ id, name }) => id === ref || name === ref);
-}
-
-/** Looks at a host before anything is asked of it; secrets may be asked for. Its id. */
-async function ready(run: Run, ref: string): Promise<ContainerHost | undefined> {
-  const host = await hostOf(run, ref);
-  if (host?.facts) return host;
-  await answering(run, () => run.follow(() => run.core.call('containers.lookAtHost', { host: ref })));
-  return hostOf(run, ref);
-}
+import { hostOf, ready, registerCompare, registerHosts } from './container-hosts.ts';
+import {
+  collect,
+  type LimitOptions,
+  limitOptions,
+  limitsOf,
+  numberOf,
+  portOf,
+  sourceOf,
+  volumeOf,
+} from './container-options.ts';
 
 const address = ({ ports }: Container) =>
   ports.map((port) => `${port.address || '*'}:${port.hostPort}->${port.port}`).join(', ') || '-';
@@ -118,6 +29,7 @@ export function registerContainers(program: Command, runner: Runner): void {
   registerLooks(group, runner);
   registerRun(group, runner);
   registerActs(group, runner);
+  registerCompare(group, runner);
   registerHosts(group, runner);
 }
 
@@ -274,38 +186,6 @@ async function stdinLines(): Promise<string[]> {
   return Buffer.concat(chunks).toString('utf8').split('\n').filter(Boolean);
 }
 
-function sourceOf(o: {
-  debian?: string | true;
-  tar?: string;
-  image?: string;
-  pull?: string;
-}): ContainerSpec['source'] {
-  if (o.debian !== undefined)
-    return { kind: 'debian', packages: o.debian === true ? [] : o.debian.split(/[\s,]+/).filter(Boolean) };
-  if (o.image !== undefined) return { kind: 'local', image: o.image };
-  if (o.pull !== undefined) return { kind: 'pull', image: o.pull };
-  if (o.tar !== undefined) {
-    const base = (o.tar.split('/').at(-1) ?? '').replace(/\..*$/, '').toLowerCase();
-    const path = o.tar.startsWith('/') ? o.tar : `${process.cwd()}/${o.tar}`;
-    return { kind: 'tar', path, image: `localhost/${base.replace(/[^a-z0-9]+/g, '') || 'root'}:1` };
-  }
-  return { kind: 'busybox' };
-}
-
-function portOf(text: string): { address: string; hostPort: number; port: number } {
-  const match = /^(?:(.+):)?(\d*):(\d+)$/.exec(text);
-  if (!match) throw new InvalidArgumentError('A port is given like 8080:80 or 0.0.0.0:8080:80.');
-  const bind = (match[1] ?? '127.0.0.1').replace(/^\[|\]$/g, '');
-  return { address: bind, hostPort: Number(match[2] || 0), port: Number(match[3]) };
-}
-
-function volumeOf(text: string): { source: string; target: string; readOnly: boolean } {
-  const [source = '', target = '', mode] = text.split(':');
-  if (!source || !target || (mode !== undefined && mode !== 'ro' && mode !== 'rw'))
-    throw new InvalidArgumentError('A folder is given like /data:/srv or /data:/srv:ro.');
-  return { source, target, readOnly: mode === 'ro' };
-}
-
 function registerActs(group: Command, runner: Runner): void {
   for (const [verb, words, done] of [
     ['start', 'Start it', 'runs'],
@@ -367,62 +247,5 @@ function registerActs(group: Command, runner: Runner): void {
     await run.core.call('containers.setLimits', { id: container.id, limits: limitsOf(limits.opts(), host) });
     const { inForce, wanted } = await run.core.call('containers.detail', { id: container.id });
     return { data: inForce ?? wanted, text: `The limits of ${plain(container.name)} are changed.` };
-  });
-
-  const compare = runner
-    .define(group, 'compare', 'Measure it beside a guest of the same application')
-    .argument('<name>', 'container')
-    .argument('<guest>', 'guest');
-  runner.action<[string, string]>(compare, async (run, ref, guestRef) => {
-    const guest = await run.guest(guestRef);
-    await run.follow(() => run.core.call('containers.compare', { guest: guest.id, container: ref }));
-    const found = await run.core.call('containers.comparison', undefined);
-    const ms = (value: number | null | undefined) =>
-      value == null ? 'not measured' : `${Math.round(value)} ms`;
-    const room = (value: number | null | undefined) => (value == null ? 'not measured' : size(value));
-    const rows = [found?.guest, found?.container].map((side) => [
-      side?.name ?? '',
-      room(side?.memory),
-      ms(side?.start),
-      room(side?.disk),
-    ]);
-    return { data: found, text: table(['', 'MEMORY', 'START', 'DISK'], rows) };
-  });
-}
-
-function registerHosts(group: Command, runner: Runner): void {
-  const hosts = runner.define(group, 'hosts', 'Where containers run, and what each can hold them to');
-  runner.action<[]>(hosts, async (run) => {
-    await ready(run, 'local').catch(() => {}); // its row says what is wrong
-    const { containerHosts = [] } = await run.core.call('core.snapshot', undefined);
-    const rows = containerHosts.map((host) => [
-      host.name,
-      host.error?.message ?? host.status,
-      host.facts ? `${host.facts.version}${host.facts.rootless ? ', rootless' : ', root'}` : '-',
-      host.facts?.limits
-        .filter(({ ok }) => !ok)
-        .map(({ kind }) => limitWords[kind])
-        .join(', ') || (host.facts ? 'all limits' : '-'),
-    ]);
-    return { data: containerHosts, text: table(['HOST', 'STATE', 'PODMAN', 'CANNOT HOLD'], rows) };
-  });
-  const add = runner
-    .define(group, 'add-host', 'Use the podman of a guest or server')
-    .argument('<name>', 'guest or server')
-    .option('--sudo', 'as root there, by sudo without a password');
-  runner.action<[string]>(add, async (run, target) => {
-    const { id } = await run.core.call('containers.addHost', {
-      target,
-      sudo: add.opts<{ sudo?: boolean }>().sudo === true,
-    });
-    await answering(run, () => run.follow(() => run.core.call('containers.lookAtHost', { host: id })));
-    return { data: await hostOf(run, id), text: `${plain(target)} is a host of containers.` };
-  });
-  const remove = runner
-    .define(group, 'remove-host', 'Use it no more; its containers stay')
-    .argument('<host>', 'name or id');
-  runner.action<[string]>(remove, async ({ core }, host) => {
-    await core.call('containers.removeHost', { host });
-    return { data: { host }, text: `${plain(host)} is no host of containers any more.` };
   });
 }

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import { isCancelled, toWire, type WireError } from '../../../shared/errors.ts';
-import type { Comparison, ComparisonSide } from '../../../shared/model/container.ts';
+import { type Comparison, type ComparisonSide, comparisonProblem } from '../../../shared/model/comparison.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { useContainers } from '../../stores/containers.ts';
@@ -22,7 +22,9 @@ const close = () => useUi.getState().close();
 
 /** A guest and a container of the same application side by side, measured here: what each costs. */
 export function CompareDialog({ id }: { id: string | null }) {
-  const guests = useGuests((state) => state.all).filter(({ state }) => state !== 'broken');
+  const all = useGuests((state) => state.all);
+  const guests = all.filter(({ state }) => comparisonProblem(state) === null);
+  const saved = all.filter(({ state }) => state === 'saved');
   const containers = useContainers((state) => state.all);
   const [guest, setGuest] = useState('');
   const [container, setContainer] = useState(id ?? '');
@@ -47,7 +49,8 @@ export function CompareDialog({ id }: { id: string | null }) {
     }
     setOperation(null);
   };
-  const off = guests.find((one) => one.id === guestId)?.pid === null;
+  const chosen = guests.find((one) => one.id === guestId)?.state;
+  const off = chosen === 'off' || chosen === 'crashed';
   return (
     <Dialog
       title="A guest and a container, side by side"
@@ -74,7 +77,8 @@ export function CompareDialog({ id }: { id: string | null }) {
       </p>
       {!guestId || !containerId ? (
         <div className={panes.note}>
-          {guestId ? 'There is no container yet.' : 'There is no guest yet.'} It takes one of each.
+          {guestId ? 'There is no container yet.' : 'There is no guest that could be measured.'} It takes one
+          of each.
         </div>
       ) : (
         <div className={panes.two}>
@@ -98,6 +102,11 @@ export function CompareDialog({ id }: { id: string | null }) {
             ]}
           />
         </div>
+      )}
+      {saved.length > 0 && (
+        <p className="muted">
+          Left out, since a start would use up their saved memory: {saved.map(({ name }) => name).join(', ')}.
+        </p>
       )}
       {error && <ErrorNote error={error} write={writeClipboard} />}
       {operation && <Waiting id={operation} />}

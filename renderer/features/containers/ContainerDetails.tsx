@@ -22,7 +22,7 @@ import { Tabs } from '../../ui/Tabs.tsx';
 import { containerGraphTestId } from '../../ui/testids.ts';
 import { UseGraph } from '../../ui/UseGraph.tsx';
 import css from './containers.module.css';
-import { limitLines } from './limit-words.ts';
+import { diskCeiling, limitLines } from './limit-words.ts';
 
 /** A container's details; read anew whenever it changes. */
 export function ContainerDetails({ container }: { container: Container }) {
@@ -84,6 +84,12 @@ function Overview({ container, detail }: { container: Container; detail: Contain
   return (
     <div className={panes.panel}>
       {container.state === 'running' && <Graphs container={container} cpus={host?.facts?.cpus ?? 1} />}
+      {container.notHeld && (
+        <div className={panes.note} role="status">
+          <b>It runs without limits it should have.</b> {container.notHeld.message} {container.notHeld.why}{' '}
+          {container.notHeld.todo} It is tried again by itself.
+        </div>
+      )}
       {detail?.oomKilled && (
         <div className={panes.note}>
           The kernel killed it, or a process in it, because it wanted more memory than its limit.
@@ -192,6 +198,16 @@ function Graphs({ container, cpus }: { container: Container; cpus: number }) {
         top={1 << 20}
         testId={testId('memory')}
       />
+      {(limits.swap ?? 0) > 0 && (
+        <UseGraph
+          title="Swap"
+          value={bytes(last.swap)}
+          limit={{ words: `of ${bytes(limits.swap ?? 0)}`, value: limits.swap ?? 0 }}
+          times={times}
+          values={of(({ swap }) => swap)}
+          top={1 << 20}
+        />
+      )}
       <UseGraph
         title="Processes"
         value={String(last.pids)}
@@ -203,12 +219,21 @@ function Graphs({ container, cpus }: { container: Container; cpus: number }) {
         testId={testId('pids')}
       />
       <UseGraph
-        title="Disk"
-        value={rate((last.diskRead ?? 0) + (last.diskWrite ?? 0))}
-        limit={null}
+        title="Disk read"
+        value={rate(last.diskRead)}
+        limit={diskCeiling(limits.disk, 'readBps')}
         times={times}
-        values={of(({ diskRead, diskWrite }) => (diskRead ?? 0) + (diskWrite ?? 0))}
+        values={of(({ diskRead }) => diskRead)}
         top={1 << 20}
+      />
+      <UseGraph
+        title="Disk written"
+        value={rate(last.diskWrite)}
+        limit={diskCeiling(limits.disk, 'writeBps')}
+        times={times}
+        values={of(({ diskWrite }) => diskWrite)}
+        top={1 << 20}
+        testId={testId('disk-write')}
       />
       <UseGraph
         title="Network in"

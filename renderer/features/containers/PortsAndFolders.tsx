@@ -1,5 +1,5 @@
 import { Plus, X } from 'lucide-react';
-import { restartPolicies } from '../../../shared/model/container.ts';
+import { restartPolicies } from '../../../shared/model/container-spec.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { Checkbox } from '../../ui/Choice.tsx';
 import { NumberField, TextField } from '../../ui/Field.tsx';

@@ -1,4 +1,4 @@
-import type { HostFacts, Limits } from '../../../shared/model/container.ts';
+import type { DiskLimit, HostFacts, Limits } from '../../../shared/model/container.ts';
 import { bytes, cores } from '../../ui/format.ts';
 
 /** Limits in words, those that are set alone. All CPUs of the host are no limit. */
@@ -31,4 +31,17 @@ export function limitLines(
   if (netUp !== null) lines.push({ name: 'Network up', value: mbit(netUp) });
   if (netDown !== null) lines.push({ name: 'Network down', value: mbit(netDown) });
   return lines;
+}
+
+/** What a graph of bytes read or written may reach; null where no disk is limited. */
+export function diskCeiling(
+  disk: readonly DiskLimit[],
+  what: 'readBps' | 'writeBps',
+): { readonly words: string; readonly value: number } | null {
+  const held = disk.filter((one) => one[what] !== null);
+  const [first] = held;
+  if (!first) return null;
+  const value = held.reduce((sum, one) => sum + one[what]!, 0);
+  const where = held.length === 1 ? first.device.replace('/dev/', '') : `${held.length} disks`;
+  return { words: `of ${bytes(value)}/s on ${where}`, value };
 }

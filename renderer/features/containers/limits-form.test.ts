@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type HostFacts, type LimitKind, limitKinds, noLimits } from '../../../shared/model/container.ts';
+import { diskCeiling } from './limit-words.ts';
 import { formOf, limitsOf, refusals } from './limits-form.ts';
 
 const facts = (refused: readonly LimitKind[] = []): HostFacts => ({
@@ -60,5 +61,17 @@ describe('limits as one types them', () => {
     const { limits, problems } = limitsOf(form, noLimits, facts());
     expect(limits).toBeNull();
     expect(Object.keys(problems).sort()).toEqual(['cpuSet', 'cpus', 'memory']);
+  });
+});
+
+describe('what a graph of a disk may reach', () => {
+  const one = { device: '/dev/vda', readBps: null, writeBps: 1 << 20, readIops: 5, writeIops: null };
+  it('is the limit of its direction, named by disk', () => {
+    expect(diskCeiling([one], 'readBps')).toBeNull();
+    expect(diskCeiling([one], 'writeBps')).toEqual({ words: 'of 1 MiB/s on vda', value: 1 << 20 });
+    expect(diskCeiling([one, { ...one, device: '/dev/vdb' }], 'writeBps')).toMatchObject({
+      words: expect.stringContaining('2 disks'),
+      value: 2 << 20,
+    });
   });
 });

@@ -3,9 +3,9 @@ import {
   type LimitKind,
   type LimitSupport,
   type Limits,
-  limitsSchema,
   noLimits,
 } from '../../../shared/model/container.ts';
+import { limitsSchema } from '../../../shared/model/container-spec.ts';
 
 /** Limits as one types them: NaN is an empty field, which is no limit. */
 export interface LimitsForm {

@@ -1,13 +1,12 @@
 import { splitWords } from '../../../shared/model/command-line.ts';
+import { type HostFacts, noLimits } from '../../../shared/model/container.ts';
 import {
   type ContainerSpec,
   containerNameProblem,
   containerSpec,
-  type HostFacts,
   imageNameProblem,
-  noLimits,
   type restartPolicies,
-} from '../../../shared/model/container.ts';
+} from '../../../shared/model/container-spec.ts';
 import { formOf, type LimitsForm, limitsOf } from './limits-form.ts';
 
 export type SourceKind = 'busybox' | 'debian' | 'local' | 'pull' | 'tar';

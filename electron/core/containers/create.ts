@@ -1,0 +1,91 @@
+import { GuesthouseError } from '../../../shared/errors.ts';
+import type { ParsedContainerSpec } from '../../../shared/model/container-spec.ts';
+import type { ContainerPlacement } from '../limits/placement.ts';
+import type { OperationContext } from '../operations/runner.ts';
+import { checkLimits, checkPlacement, createCommand, kindsOf, operationLabel } from './create-args.ts';
+import type { Engine } from './engine.ts';
+import type { Host } from './hosts.ts';
+import { prepareImage } from './images.ts';
+import { containerId } from './read.ts';
+import type { ContainerStore } from './store.ts';
+
+/** Milliseconds `podman create` may take. */
+const createLimit = 120_000;
+
+/** Makes a container and starts it. One that was not made whole is taken away again; its image stays. */
+export async function createContainer(
+  host: Host,
+  spec: ParsedContainerSpec,
+  place: () => Promise<ContainerPlacement | null>,
+  store: ContainerStore,
+  cache: string,
+  op: OperationContext,
+): Promise<void> {
+  const { engine } = host;
+  op.phase('Looking at the host');
+  const facts = await host.facts({ signal: op.signal, ask: true });
+  checkLimits(spec.limits, facts);
+  const placement = await place();
+  if (placement) checkPlacement(placement, facts);
+  const image = await prepareImage(engine, facts, spec.source, cache, op);
+  op.check();
+  op.phase('Making the container');
+  const { args, input } = createCommand(spec, image, engine.needs, facts, op.id, placement);
+  try {
+    // Without the signal: over SSH only our end would stop, and the container appear after we had looked for it.
+    const { stdout } = await engine.podman(args, {
+      input: input ?? undefined,
+      stdinByName: input !== null,
+      timeoutMs: createLimit,
+    });
+    const podmanId = stdout.trim().split('\n').at(-1) ?? '';
+    const id = containerId(engine.id, podmanId);
+    if (kindsOf(spec.limits).length) await store.setWanted(id, spec.limits, false);
+    op.check();
+    if (!spec.start) return void (await host.refreshAfter());
+    op.phase('Starting it');
+    await startContainer(host, podmanId);
+    host.keepLimits();
+  } catch (error) {
+    // One that never ran is of no use, and its name would be taken; the error says why.
+    await removeMade(engine, op.id).catch(() => {});
+    await host.refreshAfter().catch(() => {});
+    throw error;
+  }
+}
+
+/** Removes what an operation made, by its label: a name could be another container's. */
+async function removeMade(engine: Engine, operation: string): Promise<void> {
+  const { stdout } = await engine.podman(
+    ['ps', '--all', '--quiet', '--no-trunc', `--filter=label=${operationLabel(operation)}`],
+    { timeoutMs: 30_000 },
+  );
+  const ids = stdout.split('\n').filter(Boolean);
+  if (ids.length) await engine.podman(['rm', '--force', '--time=0', '--volumes', '--', ...ids]);
+}
+
+/**
+ * Starts a container and looks again, whatever came of it: the list must not lie.
+ * @throws {GuesthouseError} `program-failed` also when it runs and its limits do not hold
+ */
+export async function startContainer(host: Host, podmanId: string): Promise<void> {
+  try {
+    await host.engine.podman(['start', '--', podmanId], { ask: true, timeoutMs: 120_000 });
+  } finally {
+    await host.refreshAfter().catch(() => {});
+  }
+  checkHeld(host, podmanId);
+}
+
+/** @throws {GuesthouseError} when the container runs without limits that it should have */
+export function checkHeld(host: Host, podmanId: string): void {
+  const now = host.list().find((one) => one.podmanId === podmanId);
+  if (!now?.notHeld) return;
+  const { message, why, todo, detail } = now.notHeld;
+  throw new GuesthouseError('program-failed', `${now.name} runs, but not all its limits hold.`, {
+    why: [message, why].filter(Boolean).join(' '),
+    todo: todo ?? 'Stop it where that matters, or change its limits.',
+    detail,
+    subject: now.id,
+  });
+}
