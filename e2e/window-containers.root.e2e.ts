@@ -170,6 +170,10 @@ test('its log and environment are there', async () => {
   await details().getByRole('tab', { name: 'Log' }).click();
   await expect(details()).toContainText('it says hello');
   await shot('log');
+  await details().getByRole('button', { name: 'Follow it in a console' }).click();
+  await waitForTerminal(page, /it says hello/, 30_000);
+  execFileSync('podman', ['exec', own, 'sh', '-c', 'echo "and goes on" >/proc/1/fd/1']);
+  await waitForTerminal(page, /and goes on/, 30_000);
   await details().getByRole('tab', { name: 'Environment' }).click();
   await expect(details()).toContainText('None: what it writes stays in it');
   await details().getByRole('tab', { name: 'Inspect' }).click();

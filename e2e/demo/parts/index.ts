@@ -1,6 +1,7 @@
 import type { DemoPart } from '../part.ts';
 import { clonesAndIdentity } from './clones.ts';
 import { compareKinds } from './compare.ts';
+import { applicationContainer } from './containers.ts';
 import { firstGuest } from './first-guest.ts';
 import { resourceGroups } from './groups.ts';
 import { screen } from './screen.ts';
@@ -13,5 +14,6 @@ export const parts: readonly DemoPart[] = [
   sshAccess,
   screen,
   compareKinds,
+  applicationContainer,
   resourceGroups,
 ];

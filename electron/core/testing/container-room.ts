@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
 import type { Container, ContainerDetail, HostFacts } from '../../../shared/model/container.ts';
 import { localHost } from '../../../shared/model/container.ts';
 import type { ContainerSpec } from '../../../shared/model/container-spec.ts';
@@ -14,6 +15,8 @@ export interface ContainerRoom {
   readonly home: TempHome;
   readonly test: TestCore;
   readonly facts: HostFacts;
+  /** Its podman's registries.conf(5), empty at first. */
+  readonly registries: string;
   /** A name no other test has. */
   name(): string;
   /** Makes a container, by default of busybox, and answers with it once it is there. */
@@ -26,7 +29,13 @@ export interface ContainerRoom {
 export async function containerRoom(options: { host?: string } = {}): Promise<ContainerRoom> {
   const home = tempHome();
   const env = enterHome(home);
-  const test = await openTestCore(home.paths);
+  const registries = path.join(home.home, 'registries.conf');
+  writeFileSync(registries, '');
+  // Programs are given a clean environment: what podman is to know besides goes through a script.
+  const program = path.join(home.home, 'podman');
+  const script = `#!/bin/sh\nCONTAINERS_REGISTRIES_CONF='${registries}' exec podman "$@"\n`;
+  writeFileSync(program, script, { mode: 0o755 });
+  const test = await openTestCore(home.paths, { podman: program });
   const made: string[] = [];
   const host = options.host ?? localHost;
   await test.done(await test.core.call('containers.lookAtHost', { host }));
@@ -38,6 +47,7 @@ export async function containerRoom(options: { host?: string } = {}): Promise<Co
     home,
     test,
     facts: facts!,
+    registries,
     name: () => `gh-test-${randomBytes(5).toString('hex')}`,
     make: async (spec = {}) => {
       const name = spec.name ?? room.name();

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import * as path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { exitProgram, tarOf } from '../containers/tiny-image.ts';
 
@@ -14,8 +13,8 @@ export interface TestRegistry {
   readonly layerRequests: () => number;
   /** How it hands out the layer from now on: whole, cut in the middle, or half and then nothing more. */
   serve(how: 'whole' | 'cut' | 'stall'): void;
-  /** Writes a registries.conf(5) that lets podman use it. Its path. */
-  trust(folder: string): string;
+  /** Writes a registries.conf(5) that lets podman use it. */
+  trust(file: string): void;
   close(): Promise<void>;
 }
 
@@ -83,11 +82,7 @@ export async function testRegistry(arch: string): Promise<TestRegistry> {
     serve: (next) => {
       how = next;
     },
-    trust: (folder) => {
-      const file = path.join(folder, 'registries.conf');
-      writeFileSync(file, `[[registry]]\nlocation = "${location}"\ninsecure = true\n`);
-      return file;
-    },
+    trust: (file) => writeFileSync(file, `[[registry]]\nlocation = "${location}"\ninsecure = true\n`),
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
