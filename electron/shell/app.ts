@@ -83,6 +83,9 @@ class Shell {
       this.core = await opening;
       await this.followTheme(this.core);
       if (this.window) forwardEvents(this.core, this.window.webContents);
+      this.core
+        .call('guests.startWithApp', undefined)
+        .catch((error) => this.options.log.error('what starts with the app was not started', error));
     } catch (error) {
       const wire = toWire(error);
       this.options.log.error('the library could not be opened', error);

@@ -59,6 +59,7 @@ const table: Readonly<Record<GuestState, GuestActions>> = {
   'guest-panicked': stuck,
   'internal-error': stuck,
   watchdog: stuck,
+  unreachable: { primary: ['console', 'force-off'], more: keep },
 };
 
 export function actionsFor(state: GuestState): GuestActions {

@@ -4,6 +4,7 @@ export const guestCalls = [
   'guests.detail',
   'guests.create',
   'guests.start',
+  'guests.startWithApp',
   'guests.allowOutside',
   'guests.shutdown',
   'guests.reboot',

@@ -215,6 +215,8 @@ export const guestContract = {
   'guests.create': call(createSpec).returns<Started & { id: string }>(),
   /** Starts, or resumes a saved guest. Ends when QEMU runs the guest. Fails with `needs-consent`: `guests.allowOutside`. */
   'guests.start': call(one).returns<Started>(),
+  /** Starts the guests with `autostart` that are off or saved: the window's first call. */
+  'guests.startWithApp': call(z.undefined()).returns<void>(),
   /** Allows a guest to reach these things outside the library, as `problems[].reaches` of its detail names them. */
   'guests.allowOutside': call(
     one.extend({ reaches: z.array(z.string().max(4096)).max(1000) }),

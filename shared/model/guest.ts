@@ -23,6 +23,7 @@ export const guestStates = [
   'migrating', // inmigrate, postmigrate, finish-migrate, restore-vm, save-vm, colo
   'prelaunch', // started stopped, before its first instruction
   'debug', // stopped by a debugger
+  'unreachable', // its QEMU runs and does not answer: see `problem`; it is asked again and again
 ] as const;
 export type GuestState = (typeof guestStates)[number];
 
@@ -97,7 +98,7 @@ export interface Guest {
   readonly pid: number | null;
   /** True when the XML was edited since this QEMU started: takes effect at next start. */
   readonly pendingRestart: boolean;
-  /** Why it is broken. */
+  /** Why it is broken or unreachable. */
   readonly problem: WireError | null;
   readonly crash: Crash | null;
   /** Notes about the present run, for people, e.g. "KVM runs nothing here; running under TCG". */
@@ -153,4 +154,9 @@ export const guestStateWords: Record<
   migrating: { word: 'Moving memory', tone: 'waiting', meaning: 'Its memory is being loaded or copied.' },
   prelaunch: { word: 'Waiting to run', tone: 'waiting', meaning: 'Started, but not let run yet.' },
   debug: { word: 'Held by debugger', tone: 'waiting', meaning: 'Stopped by a debugger.' },
+  unreachable: {
+    word: 'Not answering',
+    tone: 'failed',
+    meaning: 'It runs, but its QEMU does not answer. Guesthouse keeps asking.',
+  },
 };

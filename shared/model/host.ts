@@ -27,8 +27,8 @@ export interface ProgramStatus {
 export interface AcceleratorReport {
   /** What guests will run under. */
   readonly chosen: 'kvm' | 'tcg';
-  /** `trying`: the trial is under way; ask again with `wait`. */
-  readonly kvm: 'works' | 'absent' | 'no-permission' | 'unusable' | 'trying';
+  /** `trying`: the trial is under way; ask again with `wait`. `untried`: there is no QEMU to try it with. */
+  readonly kvm: 'works' | 'absent' | 'no-permission' | 'unusable' | 'trying' | 'untried';
   /** One sentence. */
   readonly why: string;
   /** Milliseconds since the epoch of the trial. */

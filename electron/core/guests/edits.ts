@@ -2,8 +2,10 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { DeletePlan, GuestDetail } from '../../../shared/ipc/guests.ts';
+import { imageUse } from '../disks/index.ts';
 import { Domain, domainProps, el, metaProps } from '../domain/index.ts';
 import { isInside, writeAtomic } from '../platform/fs.ts';
+import { findRun } from '../qemu/process.ts';
 import { clearRun, runFiles } from '../qemu/run-files.ts';
 import { problemsIn, readAgreed } from './consent.ts';
 import type { CreateDeps } from './create-spec.ts';
@@ -76,6 +78,7 @@ export class Edits {
       async () => {
         const now = this.deps.registry.get(id);
         this.lifecycle.allow(now, 'delete');
+        await this.refuseRunning(now);
         const dependent = this.dependents(now);
         if (dependent.length > 0)
           throw new GuesthouseError('template-in-use', `${nameOf(now.stored)} cannot be deleted.`, {
@@ -114,7 +117,11 @@ export class Edits {
    * Edits what only people see. The running QEMU does not care, so the XML it was started with gets the same edit and
    * the guest is not shown as waiting for a restart.
    */
-  private async relabel(id: string, edit: (domain: Domain) => Domain): Promise<void> {
+  private relabel(id: string, edit: (domain: Domain) => Domain): Promise<void> {
+    return this.deps.store.inTurn(id, () => this.relabelNow(id, edit));
+  }
+
+  private async relabelNow(id: string, edit: (domain: Domain) => Domain): Promise<void> {
     const entry = await refresh(this.deps, id);
     const { domain } = entry.stored;
     if (!domain)
@@ -124,12 +131,36 @@ export class Edits {
         subject: id,
       });
     const stored = await this.deps.store.write(id, edit(domain));
-    let { runningText } = entry;
-    if (runningText !== null && isLive(entry.state)) {
+    let { runningText, state } = this.deps.registry.get(id);
+    if (runningText !== null && isLive(state)) {
       runningText = edit(Domain.parse(runningText)).text;
       await writeAtomic(runFiles(this.deps.paths.runtime, id).xml, runningText);
     }
     this.deps.registry.update(id, { stored, runningText });
+  }
+
+  /** Whatever the state says: nothing is deleted under a QEMU. */
+  private async refuseRunning({ id, stored }: Entry): Promise<void> {
+    const name = nameOf(stored);
+    const found = await findRun(runFiles(this.deps.paths.runtime, id));
+    if (found.kind === 'running')
+      throw new GuesthouseError('wrong-state', `${name} cannot be deleted: it is running.`, {
+        why: `Its QEMU is process ${found.record.pid}.`,
+        todo: 'Shut it down or force it off first.',
+        subject: id,
+      });
+    for (const { file, format } of stored.domain?.disks() ?? []) {
+      if (file === null || !(await isInside(stored.folder, file).catch(() => false))) continue;
+      const use = await imageUse({ path: file, format: format === 'qcow2' ? 'qcow2' : 'raw' }).catch(
+        () => 'free',
+      );
+      if (use === 'written')
+        throw new GuesthouseError('disk-in-use', `${name} cannot be deleted: its disk is in use.`, {
+          why: `Another program writes to ${file}.`,
+          todo: 'End that program first.',
+          subject: id,
+        });
+    }
   }
 
   private dependents(entry: Entry): string[] {

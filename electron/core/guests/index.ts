@@ -105,6 +105,7 @@ export function createGuests(deps: GuestsDeps) {
     'guests.create': (spec) => creator.create(spec),
     'guests.start': ({ id }) => lifecycle.start(id),
     'guests.allowOutside': async ({ id, reaches }) => addAgreed(registry.get(id).stored.folder, reaches),
+    'guests.startWithApp': () => lifecycle.startWithApp(),
     'guests.shutdown': ({ id, deadline }) => lifecycle.shutdown(id, deadline),
     'guests.reboot': ({ id }) => lifecycle.reboot(id),
     'guests.reset': ({ id }) => lifecycle.reset(id),
@@ -164,7 +165,8 @@ export function createGuests(deps: GuestsDeps) {
     /** The guests as the shared networks see them. */
     onNetworks: (): NetworkGuest[] =>
       registry.all().flatMap(({ id, stored, state, runningText, process }) => {
-        const live = isLive(state) && (process !== null || state === 'starting' || state === 'restoring');
+        const live =
+          isLive(state) && (process !== null || ['starting', 'restoring', 'unreachable'].includes(state));
         const differs = live && runningText !== null && runningText !== stored.text;
         const domain = differs ? Domain.parse(runningText) : stored.domain;
         return domain
@@ -186,11 +188,11 @@ export function createGuests(deps: GuestsDeps) {
 
     /** Reads the library and adopts what runs. */
     async load(): Promise<void> {
-      await store.emptyStaging();
+      await store.emptyStaging((file, error) => log.error(`${file} could not be removed`, error));
       await loadAll(all);
     },
 
-    /** After loading: the timer, and the guests that start with the app. */
+    /** After loading: the timers. */
     start(): void {
       stats.start();
       agents.start();
@@ -201,15 +203,6 @@ export function createGuests(deps: GuestsDeps) {
         },
         (error) => log.error('shutdowns of this computer are not watched', error),
       );
-      const wanted = registry
-        .all()
-        .filter(
-          ({ stored, state }) => stored.domain?.metadata.autostart && !isLive(state) && state !== 'broken',
-        );
-      void (async () => {
-        for (const { id } of wanted)
-          await lifecycle.start(id).catch((error) => log.error(`${id} was not started with the app`, error));
-      })();
     },
 
     /** Lets go; the guests run on. */

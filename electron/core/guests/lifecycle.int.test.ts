@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import * as path from 'node:path';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../platform/exec.ts';
 import { processStat } from '../platform/proc.ts';
@@ -23,6 +24,32 @@ async function handOver(): Promise<void> {
   await at.close();
   at = await openTestCore(home.paths);
 }
+
+/** Another owner comes, does this, and is killed at the named place as by kill -9; then one comes again. */
+async function killedOwner(what: 'save' | 'start', fault: string): Promise<void> {
+  await at.close();
+  const script = path.join(home.home, 'fault-child.cjs');
+  if (!existsSync(script))
+    await build({
+      entryPoints: [path.resolve(__dirname, '../testing/fault-child.ts')],
+      outfile: script,
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      target: 'node18',
+      external: ['node-pty', 'electron'],
+      logLevel: 'silent',
+    });
+  const env = { ...process.env, ...home.env, GUESTHOUSE_FAULT: fault };
+  const owner = spawn(process.execPath, [script, what, id], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const signal = await new Promise((resolve) => owner.once('exit', (_, by) => resolve(by)));
+  at = await openTestCore(home.paths);
+  expect(signal).toBe('SIGKILL');
+}
+
+/** Files of a saved memory, whole or not. */
+const memoryFiles = () =>
+  readdirSync(path.join(home.paths.guests, id)).filter((name) => /^(saved|saving|resuming)/.test(name));
 
 async function gone(pid: number): Promise<void> {
   while (processStat(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -191,7 +218,13 @@ describe('a guest’s life', () => {
 
   it('goes on when the owner ends, and the next one finds it', async () => {
     const before = await at.guest(id);
+    // The machine that runs has the UUID it was started with, whatever its definition says by now.
+    const xml = readFileSync(file('domain.xml'), 'utf8');
+    writeFileSync(file('domain.xml'), xml.replace(before.uuid!, '11111111-2222-4333-8444-555555555555'));
     await handOver();
+    expect(await at.guest(id)).toMatchObject({ state: 'running', pid: before.pid, pendingRestart: true });
+    writeFileSync(file('domain.xml'), xml);
+    await call('guests.detail', { id });
     const after = await at.guest(id);
     expect(after).toMatchObject({
       state: 'running',
@@ -202,13 +235,39 @@ describe('a guest’s life', () => {
     expect(after.pendingRestart).toBe(false);
   });
 
+  it('is not taken for off while its QEMU does not answer, and found when it does', async () => {
+    const { pid } = await at.guest(id);
+    await at.close();
+    process.kill(pid!, 'SIGSTOP');
+    at = await openTestCore(home.paths);
+    expect(await at.guest(id)).toMatchObject({
+      state: 'unreachable',
+      problem: { why: expect.stringContaining(`${pid}`) },
+    });
+    expect((await call('guests.detail', { id })).guest.state).toBe('unreachable');
+    for (const name of ['guests.delete', 'guests.start', 'guests.pause'] as const)
+      await expect(call(name, { id }), name).rejects.toMatchObject({ code: 'wrong-state' });
+    process.kill(pid!, 'SIGCONT');
+    await until('running');
+    expect(await at.guest(id)).toMatchObject({ pid, problem: null });
+  });
+
   it('keeps running when saving is cancelled', async () => {
     const { operation } = await call('guests.save', { id });
     await call('operations.cancel', { id: operation });
     await until('running');
-    expect(readdirSync(path.join(home.paths.guests, id)).filter((name) => name.startsWith('saved'))).toEqual(
-      [],
-    );
+    expect(memoryFiles()).toEqual([]);
+  });
+
+  it('goes on, or stands still, as before when the owner is killed while it saves', async () => {
+    const { pid } = await at.guest(id);
+    await killedOwner('save', 'save:begun');
+    expect(await at.guest(id)).toMatchObject({ state: 'running', pid });
+    expect(memoryFiles()).toEqual([]);
+    await call('guests.pause', { id });
+    await killedOwner('save', 'save:begun');
+    expect(await at.guest(id)).toMatchObject({ state: 'paused', pid });
+    await call('guests.resume', { id });
   });
 
   it('saves its memory and goes on from it', async () => {
@@ -218,9 +277,24 @@ describe('a guest’s life', () => {
     expect(processStat(pid!)).toBeNull();
     await handOver();
     expect((await at.guest(id)).state).toBe('saved');
-    await start();
+    // Whatever keeps it from going on takes nothing away.
+    const holder = await holdDisk(file('disk.qcow2'));
+    await expect(start()).rejects.toMatchObject({
+      code: 'disk-in-use',
+      why: expect.stringContaining(`${holder.pid} (qemu-io)`),
+    });
+    holder.kill('SIGKILL');
+    await new Promise((resolve) => holder.once('exit', resolve));
+    expect((await at.guest(id)).state).toBe('saved');
+    // Killed just before it would have let the guest go on.
+    await killedOwner('start', 'resume:begun');
     expect((await at.guest(id)).state).toBe('running');
-    expect(existsSync(file('saved.json'))).toBe(false);
+    expect(memoryFiles()).toEqual([]);
+    await at.done(await call('guests.save', { id }));
+    // And just after.
+    await killedOwner('start', 'resume:gone-on');
+    expect((await at.guest(id)).state).toBe('running');
+    expect(memoryFiles()).toEqual([]);
     // The very system that was saved: nothing booted anew.
     await at.done(await call('guests.waitSsh', { id, timeout: 20 }));
   });
@@ -232,8 +306,16 @@ describe('a guest’s life', () => {
     expect(existsSync(files().vnc)).toBe(false);
   });
 
+  it('starts with the app when the window asks, not with whoever opens the library', async () => {
+    await call('guests.setAutostart', { id, autostart: true });
+    await handOver();
+    expect((await call('core.snapshot', undefined)).operations).toEqual([]);
+    expect((await at.guest(id)).state).toBe('off');
+    await call('guests.startWithApp', undefined);
+    await until('running');
+  });
+
   it('offers to force what does not listen', async () => {
-    await start();
     await expect(
       call('guests.shutdown', { id, deadline: 0.2 }).then((started) => at.done(started)),
     ).rejects.toMatchObject({ code: 'timeout', todo: expect.stringContaining('force') });
@@ -249,7 +331,13 @@ describe('a guest’s life', () => {
     await until('crashed');
     expect((await at.guest(id)).crash!.logTail).toContain('qemu-system-x86_64');
     await handOver();
-    expect((await at.guest(id)).state).toBe('crashed');
+    // Its crash is for a person to look at, although it starts with the app.
+    await call('guests.startWithApp', undefined);
+    expect(await at.guest(id)).toMatchObject({
+      state: 'crashed',
+      crash: { reason: expect.stringMatching(/killed/) },
+    });
+    await call('guests.setAutostart', { id, autostart: false });
     await start();
     expect(await at.guest(id)).toMatchObject({ state: 'running', crash: null });
   });

@@ -1,15 +1,18 @@
 import * as fs from 'node:fs/promises';
 import { fromWire, GuesthouseError, isCancelled } from '../../../shared/errors.ts';
 import type { Started } from '../../../shared/ipc/guests.ts';
+import type { Operation } from '../../../shared/model/operation.ts';
 import type { Settings } from '../../../shared/model/settings.ts';
 import { recoverTransaction } from '../identity/disk-transaction.ts';
 import type { OperationContext, OperationRunner } from '../operations/runner.ts';
-import { endQemu, type QemuProcess } from '../qemu/process.ts';
+import { endQemu, findRun, type QemuProcess } from '../qemu/process.ts';
+import { runFiles } from '../qemu/run-files.ts';
 import { problemsIn, requireConsent } from './consent.ts';
 import { forgetCrash } from './crash.ts';
 import { type LaunchDeps, launchGuest } from './launch.ts';
 import { refresh } from './loading.ts';
 import type { Entry } from './registry.ts';
+import { goOn, settleMemory } from './resume.ts';
 import { readSaved, removeSaved, restoreMemory, saveMemory } from './saved.ts';
 import { nameOf } from './store.ts';
 import { decide, follow, isLive, type Request } from './transitions.ts';
@@ -23,6 +26,9 @@ export interface LifecycleDeps extends LaunchDeps {
 
 /** A powerdown is a button: pressed before the guest listens it is lost, so it is pressed again. Milliseconds. */
 const pressAgainAfter = 10_000;
+
+/** Operations in which a guest is started. */
+const startKinds = ['guest.start', 'guest.restore', 'guest.reboot'];
 
 /** What a person does with a guest, driven through QEMU. Every method checks the state first and says why not. */
 export class Lifecycle {
@@ -47,6 +53,17 @@ export class Lifecycle {
     );
     result.catch(() => {});
     return { operation: operation.id };
+  }
+
+  /**
+   * Starts the guests that are to start with the app. Asked for by the window when it opens and by nobody else: whoever
+   * lists guests, or takes the library over, starts none. A crash is left for a person to look at.
+   */
+  async startWithApp(): Promise<void> {
+    const { registry, log } = this.deps;
+    for (const { id, stored, state } of registry.all())
+      if (stored.domain?.metadata.autostart && (state === 'off' || state === 'saved'))
+        await this.start(id).catch((error) => log.error(`${id} was not started with the app`, error));
   }
 
   async shutdown(ref: string, deadline?: number): Promise<Started> {
@@ -110,13 +127,25 @@ export class Lifecycle {
     return this.command(ref, 'resume');
   }
 
-  /** Pulls the plug. Resolves when QEMU is gone. */
+  /** Pulls the plug, also on a start under way and on a QEMU that does not answer. Resolves when QEMU is gone. */
   async forceOff(ref: string): Promise<void> {
+    const { runner, monitor, paths } = this.deps;
     const entry = this.deps.registry.get(ref);
-    this.allow(entry, 'force-off');
-    const process = this.processOf(entry);
-    this.deps.monitor.expectEnd(entry.id, 'forced');
-    await endQemu(process);
+    const { job } = this.allow(entry, 'force-off');
+    if (job === 'cancel') {
+      const starts = (op: Operation) =>
+        op.subject === entry.id && op.endedAt === null && startKinds.includes(op.kind);
+      const start = runner.list().find(starts);
+      if (start) await runner.cancel(start.id);
+      // It had come up by then.
+      const now = this.deps.registry.find(entry.id);
+      if (start && now && isLive(now.state)) await this.forceOff(now.id);
+      return;
+    }
+    monitor.expectEnd(entry.id, 'forced');
+    const found = entry.process ? null : await findRun(runFiles(paths.runtime, entry.id));
+    if (entry.process) await endQemu(entry.process);
+    else if (found?.kind === 'running') await endQemu({ record: found.record, qmp: null });
     await this.deps.registry.waitFor(entry.id, (now) => !now || !isLive(now.state));
   }
 
@@ -190,9 +219,7 @@ export class Lifecycle {
         await restoreMemory(process, folder, saved, this.deps.clock, op).catch((error) =>
           this.explainRestore(error, process!),
         );
-        // From here on the disks may change, and the file must not be resumed from again.
-        await removeSaved(folder);
-        if (!saved.paused) await process.qmp.execute('cont');
+        await goOn(process, folder, saved, this.deps.clock);
       }
       await forgetCrash(folder);
       const runningText = await fs.readFile(process.files.xml, 'utf8');
@@ -209,6 +236,7 @@ export class Lifecycle {
         await endQemu(process).catch(() => {});
         process.qmp.close();
       }
+      await settleMemory(folder);
       const still = (await readSaved(folder)) !== null;
       const now = registry.find(id);
       if (now)

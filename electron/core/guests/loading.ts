@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { toWire } from '../../../shared/errors.ts';
 import { type ImagePolicy, withinFolders } from '../disks/index.ts';
 import { recoverTransaction } from '../identity/disk-transaction.ts';
@@ -6,14 +5,17 @@ import type { Clock } from '../platform/clock.ts';
 import { readTextIfAny } from '../platform/fs.ts';
 import type { Log } from '../platform/log.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
-import { adoptQemu, awaitEnd, endQemu, findRun } from '../qemu/process.ts';
-import { clearRun, runFiles } from '../qemu/run-files.ts';
+import { isAlive } from '../platform/proc.ts';
+import { findRun } from '../qemu/process.ts';
+import { clearRun, type RunRecord, runFiles } from '../qemu/run-files.ts';
+import { type Adopted, adopt, unreachable } from './adopt.ts';
 import { readAgreed } from './consent.ts';
 import { readCrash, recordCrash } from './crash.ts';
 import { describeDisks } from './describe.ts';
 import type { Monitor } from './monitor.ts';
 import type { Entry, Registry } from './registry.ts';
-import { readSaved, savedFiles } from './saved.ts';
+import { settleMemory } from './resume.ts';
+import { readSaved } from './saved.ts';
 import type { GuestStore, StoredGuest } from './store.ts';
 import { follow } from './transitions.ts';
 
@@ -56,8 +58,8 @@ export async function loadOne(deps: LoadingDeps, stored: StoredGuest): Promise<E
   const files = runFiles(deps.paths.runtime, stored.id);
   const found = await findRun(files);
   if (found.kind === 'running') {
-    const adopted = await adopt(deps, stored, found.record);
-    if (adopted) return adopted;
+    const runs = await meet(deps, stored, found.record);
+    if (runs) return runs;
   }
   if (found.kind === 'crashed') {
     await recordCrash(
@@ -67,6 +69,7 @@ export async function loadOne(deps: LoadingDeps, stored: StoredGuest): Promise<E
     );
     await clearRun(files);
   }
+  await settleMemory(stored.folder);
   // Nothing runs: an edit that a kill interrupted is finished or forgotten before anybody uses the disk.
   const recovered = await recoverTransaction(stored.folder);
   const now = recovered === 'none' ? stored : await deps.store.read(stored.id);
@@ -74,54 +77,72 @@ export async function loadOne(deps: LoadingDeps, stored: StoredGuest): Promise<E
   return deps.registry.add(now, follow('off', facts.fact), facts.rest);
 }
 
-async function adopt(
-  deps: LoadingDeps,
-  stored: StoredGuest,
-  record: Parameters<typeof adoptQemu>[1],
-): Promise<Entry | null> {
+/** Milliseconds: at first, since the list waits for it, and when it is asked again. */
+const greeting = { first: 2000, later: 5000 };
+
+/** Adds a guest whose QEMU runs. Null when that ended over it: the files say what is left. */
+async function meet(deps: LoadingDeps, stored: StoredGuest, record: RunRecord): Promise<Entry | null> {
+  const { clock, registry } = deps;
   const files = runFiles(deps.paths.runtime, stored.id);
-  const runningText = await readTextIfAny(files.xml);
-  const uuid = stored.domain?.uuid ?? /<uuid>\s*([0-9a-f-]{36})\s*<\/uuid>/i.exec(runningText ?? '')?.[1];
   try {
-    const process = await adoptQemu(files, record, uuid ?? '');
-    if (await readSaved(stored.folder)) {
-      // The owner was killed between saving (or before restoring was over) and the end of QEMU: the file holds all.
-      await endQemu(process);
-      process.qmp.close();
-      await awaitEnd(process);
-      return null;
-    }
-    const { status } = await process.qmp.execute<{ status: string }>('query-status');
-    if (status === 'postmigrate' || status === 'finish-migrate') {
-      // Killed while saving: the guest goes on, half a file goes.
-      await rm(savedFiles(stored.folder).temp, { force: true });
-      await process.qmp.execute('migrate_cancel');
-      await process.qmp.execute('cont');
-    }
+    const adopted = await adopt(files, stored, record, clock, greeting.first);
+    if (!adopted) return null;
     const { rest } = await readFacts(deps, stored);
-    const entry = deps.registry.add(stored, 'running', { ...rest, runningText, notes: process.record.notes });
-    deps.monitor.attach(entry.id, process);
-    await deps.monitor.sync(entry.id);
-    return deps.registry.find(entry.id)!;
+    registry.add(stored, 'running', rest);
+    return await follows(deps, stored.id, adopted);
   } catch (error) {
     deps.log.error(`${stored.id}: its QEMU (process ${record.pid}) could not be adopted`, error);
     const { rest } = await readFacts(deps, stored);
-    return deps.registry.add(
-      {
-        ...stored,
-        problem: {
-          code: 'qemu-failed',
-          message: 'This guest runs, but Guesthouse cannot reach it.',
-          why: `QEMU, process ${record.pid}, does not answer: ${toWire(error).message}`,
-          todo: `End process ${record.pid}, then restart Guesthouse.`,
-        },
-      },
-      'broken',
-      rest,
+    const runningText = await readTextIfAny(files.xml);
+    registry.add(stored, 'unreachable', { ...rest, runningText, unreachable: unreachable(record, error) });
+    void pursue(deps, stored.id, record).catch((failure) =>
+      deps.log.error(`${stored.id}: is not asked any more`, failure),
     );
+    return registry.find(stored.id)!;
   }
 }
 
+async function follows(deps: LoadingDeps, id: string, { process, runningText }: Adopted): Promise<Entry> {
+  const { notes } = process.record;
+  deps.monitor.attach(id, process, { state: 'running', unreachable: null, runningText, notes });
+  await deps.monitor.sync(id);
+  return deps.registry.get(id);
+}
+
+/** Asks a QEMU that did not answer again and again, until it does or is gone. */
+async function pursue(deps: LoadingDeps, id: string, record: RunRecord): Promise<void> {
+  const { clock, registry, monitor } = deps;
+  const files = runFiles(deps.paths.runtime, id);
+  const waits = () => !monitor.isClosed && registry.find(id)?.state === 'unreachable';
+  for (let wait = 200; waits(); wait = Math.min(wait * 2, 5000)) {
+    const { stored } = registry.get(id);
+    if (!isAlive(record.pid, record.startTime)) {
+      await monitor.lostUnmet(id, { files, record });
+      await settleMemory(stored.folder);
+      await refresh(deps, id);
+      return;
+    }
+    try {
+      const adopted = await adopt(files, stored, record, clock, greeting.later);
+      if (!waits()) {
+        adopted?.process.qmp.close();
+        return;
+      }
+      if (adopted) await follows(deps, id, adopted);
+      else {
+        await settleMemory(stored.folder);
+        registry.update(id, { state: 'off', unreachable: null, runningText: null });
+        await refresh(deps, id);
+      }
+      return;
+    } catch (error) {
+      if (waits()) registry.update(id, { unreachable: unreachable(record, error) });
+      await clock.sleep(wait);
+    }
+  }
+}
+
+/** What a guest's files say of it beside its XML. */
 async function readFacts(deps: LoadingDeps, stored: StoredGuest) {
   const [described, saved, crash] = await Promise.all([
     stored.domain

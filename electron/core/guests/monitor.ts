@@ -6,6 +6,7 @@ import { adoptQemu, awaitEnd, type QemuProcess } from '../qemu/process.ts';
 import type { QmpEvent } from '../qmp/codec.ts';
 import { recordCrash } from './crash.ts';
 import type { Registry } from './registry.ts';
+import { uuidIn } from './store.ts';
 import { follow, type RunState, runStates } from './transitions.ts';
 
 /** Events after which QEMU's run state may be another. */
@@ -62,6 +63,10 @@ export class Monitor {
     return next;
   }
 
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
   /** Lets go of all; the QEMUs run on. */
   close(): void {
     this.closed = true;
@@ -104,7 +109,8 @@ export class Monitor {
     const { pid, startTime } = process.record;
     for (let waited = 0; current() && isAlive(pid, startTime); waited += 20) {
       if (waited >= 1000) {
-        const uuid = this.registry.find(id)?.stored.domain?.uuid;
+        const entry = this.registry.find(id);
+        const uuid = uuidIn(entry?.runningText ?? '') ?? uuidIn(entry?.stored.text ?? '');
         const again = uuid ? await adoptQemu(process.files, process.record, uuid).catch(() => null) : null;
         if (again && current()) {
           this.attach(id, again);
@@ -115,11 +121,20 @@ export class Monitor {
       }
       await this.clock.sleep(20);
     }
-    if (current()) await this.ended(id, process);
+    if (current()) await this.ended(id, process, process);
   }
 
-  private async ended(id: string, process: QemuProcess): Promise<void> {
-    const { clean } = await awaitEnd(process);
+  /** A QEMU that never answered is gone. */
+  lostUnmet(id: string, run: Pick<QemuProcess, 'files' | 'record'>): Promise<void> {
+    return this.ended(id, run, null);
+  }
+
+  private async ended(
+    id: string,
+    run: Pick<QemuProcess, 'files' | 'record'>,
+    process: QemuProcess | null,
+  ): Promise<void> {
+    const { clean } = await awaitEnd(run);
     const entry = this.registry.find(id);
     if (this.closed || !entry || entry.process !== process) return;
     const ending = this.endings.get(id);
@@ -142,6 +157,7 @@ export class Monitor {
     this.registry.update(id, {
       state: next,
       process: null,
+      unreachable: null,
       runningText: null,
       notes: [],
       addresses: [],

@@ -23,8 +23,12 @@ export function withCardAt(domain: Domain, card: number, place: NicPlace): Domai
  * Plugs a card in elsewhere; a running guest follows at its next start.
  * @throws {GuesthouseError} `not-found` for a card or network there is not
  */
-export async function plugCard(deps: CreateDeps, ref: string, card: number, place: NicPlace): Promise<void> {
+export function plugCard(deps: CreateDeps, ref: string, card: number, place: NicPlace): Promise<void> {
   const { id } = deps.registry.get(ref);
+  return deps.store.inTurn(id, () => plugNow(deps, id, card, place));
+}
+
+async function plugNow(deps: CreateDeps, id: string, card: number, place: NicPlace): Promise<void> {
   const { stored } = await refresh(deps, id);
   const { domain } = stored;
   if (!domain)

@@ -16,6 +16,8 @@ export interface Entry {
   /** Of a disk; the XML's own is in `stored`. */
   readonly diskProblem: WireError | null;
   readonly process: QemuProcess | null;
+  /** Why a QEMU that runs cannot be asked; null otherwise. */
+  readonly unreachable: WireError | null;
   /** XML the running QEMU was started with. */
   readonly runningText: string | null;
   readonly crash: Crash | null;
@@ -80,6 +82,7 @@ export class Registry {
       disks: [],
       diskProblem: null,
       process: null,
+      unreachable: null,
       runningText: null,
       crash: null,
       notes: [],
@@ -190,7 +193,7 @@ export function rowOf(entry: Entry): Guest {
     accelerator: process?.record.accelerator ?? null,
     pid: process?.record.pid ?? null,
     pendingRestart: entry.runningText !== null && entry.runningText !== stored.text,
-    problem: stored.problem ?? entry.diskProblem,
+    problem: entry.unreachable ?? stored.problem ?? entry.diskProblem,
     crash: entry.crash,
     notes: entry.notes,
   };

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import type { Clock } from '../platform/clock.ts';
+import { faultPoint } from '../platform/fault.ts';
 import { readTextIfAny, syncDir, writeAtomic } from '../platform/fs.ts';
 import { processStat } from '../platform/proc.ts';
 import type { QemuProcess } from '../qemu/process.ts';
@@ -30,7 +31,16 @@ export function savedFiles(folder: string) {
     /** The XML the memory belongs to: devices must be the same to the last address. */
     xml: path.join(folder, 'saved.xml'),
     info: path.join(folder, 'saved.json'),
+    /** Here while the memory is being written: {@link SavingInfo}. */
+    saving: path.join(folder, 'saving.json'),
+    /** In place of `info` while the guest is let go on from its memory: {@link SavedInfo} with `resumedAt`. */
+    resuming: path.join(folder, 'resuming.json'),
   };
+}
+
+/** What a guest did before its memory began to be written, for the owner that finds it half done. */
+export interface SavingInfo {
+  readonly wasRunning: boolean;
 }
 
 export async function readSaved(folder: string): Promise<SavedInfo | null> {
@@ -46,7 +56,8 @@ export async function readSaved(folder: string): Promise<SavedInfo | null> {
 /** Removes a saved memory; what says that there is one goes first. */
 export async function removeSaved(folder: string): Promise<void> {
   const files = savedFiles(folder);
-  for (const file of [files.info, files.memory, files.temp, files.xml]) await fs.rm(file, { force: true });
+  for (const file of [files.info, files.resuming, files.memory, files.temp, files.xml, files.saving])
+    await fs.rm(file, { force: true });
   await syncDir(folder);
 }
 
@@ -89,6 +100,7 @@ export async function saveMemory(
   await removeSaved(folder);
   const socket = path.join(process.files.dir, 'save.sock');
   await fs.rm(socket, { force: true });
+  await writeAtomic(files.saving, JSON.stringify({ wasRunning } satisfies SavingInfo));
   const handle = await fs.open(files.temp, 'wx', 0o600);
   const server = createServer();
   let size = 0;
@@ -121,11 +133,12 @@ export async function saveMemory(
       // 0 would mean no limit only for the down time; this is bytes a second, more than any disk takes.
       await qmp.execute('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
       await qmp.execute('migrate', { uri: `unix:${socket}` });
+      faultPoint('save:begun');
       await followMigration(qmp, clock, op, () => writeError);
       await written;
       await handle.sync();
     } catch (error) {
-      await giveUp(qmp, clock, wasRunning);
+      await giveUpSaving(qmp, clock, wasRunning);
       throw writeError ?? error;
     }
     await handle.close();
@@ -138,12 +151,13 @@ export async function saveMemory(
       size,
     };
     await writeAtomic(files.info, JSON.stringify(info));
+    await fs.rm(files.saving, { force: true });
     return info;
   } catch (error) {
     await handle.close().catch(() => {});
-    await removeSaved(folder);
     // Renaming or describing may have failed after the memory was out: the guest stands in postmigrate.
-    if (qmp.open) await giveUp(qmp, clock, wasRunning).catch(() => {});
+    if (qmp.open) await giveUpSaving(qmp, clock, wasRunning).catch(() => {});
+    await removeSaved(folder);
     throw error;
   } finally {
     server.close();
@@ -178,7 +192,7 @@ async function followMigration(
 }
 
 /** Ends the migration and lets the guest go on as before. */
-async function giveUp(qmp: QmpClient, clock: Clock, wasRunning: boolean): Promise<void> {
+export async function giveUpSaving(qmp: QmpClient, clock: Clock, wasRunning: boolean): Promise<void> {
   await qmp.execute('migrate_cancel');
   for (let i = 0; i < 200; i++) {
     const { status } = await qmp.execute<MigrationInfo>('query-migrate');

@@ -50,6 +50,8 @@ function readXml(file: string): string {
 
 /** The folders of guests (or of templates) on the disk. Nothing is cached: the registry is what remembers. */
 export class GuestStore {
+  private readonly turns = new Map<string, Promise<unknown>>();
+
   constructor(
     private readonly root: string,
     private readonly staging: string,
@@ -94,6 +96,21 @@ export class GuestStore {
     }
   }
 
+  /**
+   * Edits of one guest's XML follow each other: what is read in `body` is what the last one wrote. Not to be nested.
+   * @throws what `body` throws
+   */
+  async inTurn<T>(id: string, body: () => Promise<T>): Promise<T> {
+    const turn = (this.turns.get(id) ?? Promise.resolve()).then(body);
+    const over = turn.catch(() => {});
+    this.turns.set(id, over);
+    try {
+      return await turn;
+    } finally {
+      if (this.turns.get(id) === over) this.turns.delete(id);
+    }
+  }
+
   /** Replaces the XML at once or not at all. */
   async write(id: string, domain: Domain): Promise<StoredGuest> {
     const folder = this.folder(id);
@@ -134,11 +151,21 @@ export class GuestStore {
     await fs.rm(grave, { recursive: true, force: true });
   }
 
-  /** Removes what half-made or half-deleted guests left. Only the owner of the library may. */
-  async emptyStaging(): Promise<void> {
-    for (const name of await fs.readdir(this.staging))
-      await fs.rm(path.join(this.staging, name), { recursive: true, force: true });
+  /**
+   * Removes what half-made or half-deleted guests left. Only the owner of the library may.
+   * @param stays told of what cannot be removed, which is in nobody's way
+   */
+  async emptyStaging(stays: (file: string, error: unknown) => void): Promise<void> {
+    for (const name of await fs.readdir(this.staging)) {
+      const file = path.join(this.staging, name);
+      await fs.rm(file, { recursive: true, force: true }).catch((error: unknown) => stays(file, error));
+    }
   }
+}
+
+/** The UUID of a domain XML, also of one that cannot be parsed; lower case. */
+export function uuidIn(text: string): string | null {
+  return /<uuid>\s*([0-9a-f-]{36})\s*<\/uuid>/i.exec(text)?.[1]?.toLowerCase() ?? null;
 }
 
 /** The label people see: the domain's title where it has one would hide its name, so it is the name. */

@@ -8,8 +8,8 @@ const table: Record<GuestState, Partial<Record<Request, string>>> = {
   crashed: { start: 'start', delete: '' },
   saved: { start: 'restore', 'discard-saved': '', delete: '' },
   broken: { delete: '' },
-  starting: {},
-  restoring: {},
+  starting: { 'force-off': 'cancel' },
+  restoring: { 'force-off': 'cancel' },
   saving: {},
   running: {
     shutdown: 'shutdown',
@@ -42,6 +42,7 @@ const table: Record<GuestState, Partial<Record<Request, string>>> = {
   debug: { reset: 'system_reset cont', resume: 'cont', 'force-off': 'quit' },
   prelaunch: { reset: 'system_reset', resume: 'cont', 'force-off': 'quit', save: 'save' },
   migrating: { 'force-off': 'quit' },
+  unreachable: { 'force-off': 'quit' },
 };
 
 describe('decide', () => {

@@ -58,12 +58,15 @@ export type Fact =
 
 export type Effect = 'stop' | 'cont' | 'system_reset' | 'system_wakeup' | 'system_powerdown' | 'quit';
 
+/** `cancel`: of the start or restore under way. */
+type Job = 'start' | 'restore' | 'save' | 'shutdown' | 'reboot' | 'cancel';
+
 /** `effects` are QMP commands in order; `job` names what the driver has to run instead. */
 export type Decision =
   | {
       readonly ok: true;
       readonly effects: readonly Effect[];
-      readonly job: 'start' | 'restore' | 'save' | 'shutdown' | 'reboot' | null;
+      readonly job: Job | null;
     }
   /** `why` is a sentence, `todo` another or null. */
   | { readonly ok: false; readonly why: string; readonly todo: string | null };
@@ -90,12 +93,13 @@ export function isLive(state: GuestState): boolean {
     case 'migrating':
     case 'prelaunch':
     case 'debug':
+    case 'unreachable':
       return true;
   }
 }
 
 const yes = (...effects: Effect[]): Decision => ({ ok: true, effects, job: null });
-const run = (job: 'start' | 'restore' | 'save' | 'shutdown' | 'reboot'): Decision => ({
+const run = (job: Job): Decision => ({
   ok: true,
   effects: [],
   job,
@@ -103,6 +107,7 @@ const run = (job: 'start' | 'restore' | 'save' | 'shutdown' | 'reboot'): Decisio
 const no = (why: string, todo: string | null = null): Decision => ({ ok: false, why, todo });
 
 const notRunning = no('It is not running.', 'Start it first.');
+const noAnswer = no('Its QEMU does not answer.', 'Wait until it does, or force it off.');
 const isBroken = no('Its files cannot be read.', 'Mend its domain XML, then try again.');
 const inTransit = (state: GuestState): Decision | null => {
   switch (state) {
@@ -114,6 +119,8 @@ const inTransit = (state: GuestState): Decision | null => {
       return no('Its memory is being restored.', 'Wait for that to end, or cancel it.');
     case 'migrating':
       return no('Its memory is being moved.', 'Wait for that to end.');
+    case 'unreachable':
+      return noAnswer;
     default:
       return null;
   }
@@ -133,8 +140,8 @@ export function decide(state: GuestState, request: Request): Decision {
       return state === 'saved' ? yes() : no('It has no saved memory.');
     case 'force-off':
       if (!isLive(state)) return notRunning;
-      if (state === 'starting' || state === 'restoring' || state === 'saving') return inTransit(state)!;
-      return yes('quit');
+      if (state === 'saving') return inTransit(state)!;
+      return state === 'starting' || state === 'restoring' ? run('cancel') : yes('quit');
     case 'shutdown':
     case 'reboot':
       if (!isLive(state)) return notRunning;

@@ -83,7 +83,11 @@ export class GuestXml {
     return { ...check, operation };
   }
 
-  private async replace(id: string, domain: Domain, expected: string): Promise<void> {
+  private replace(id: string, domain: Domain, expected: string): Promise<void> {
+    return this.deps.store.inTurn(id, () => this.replaceNow(id, domain, expected));
+  }
+
+  private async replaceNow(id: string, domain: Domain, expected: string): Promise<void> {
     const { stored, state } = await refresh(this.deps, id);
     if (stored.text !== expected)
       throw new GuesthouseError('wrong-state', 'The XML was changed meanwhile.', {

@@ -22,6 +22,14 @@ import { type Edit, type Prepared, prepare, runningOf } from './prepare.ts';
 import { revertPart } from './revert.ts';
 import { wordsOf } from './words.ts';
 
+/** How to take a change back that reached the running machine. */
+interface LiveUndo {
+  readonly from: Domain;
+  readonly to: Domain;
+  /** What ran before. */
+  readonly text: string;
+}
+
 /** Changes of a guest's hardware: in its XML, and in the QEMU that runs where that can be. */
 export class HardwareEditor {
   constructor(private readonly deps: CreateDeps) {}
@@ -69,9 +77,10 @@ export class HardwareEditor {
     what: string,
     work: (op: OperationContext) => Promise<T>,
   ): Promise<T> {
-    const { registry, runner } = this.deps;
+    const { registry, runner, store } = this.deps;
     const title = `${nameOf(registry.get(id).stored)}: ${what}`;
-    return runner.run({ kind, title, subject: id, lock: lockOf(id), cancellable: false }, work);
+    const spec = { kind, title, subject: id, lock: lockOf(id), cancellable: false };
+    return runner.run(spec, (op) => store.inTurn(id, () => work(op)));
   }
 
   /** @throws `xml-invalid` when there is nothing to edit */
@@ -127,12 +136,11 @@ export class HardwareEditor {
   }
 
   /** Undo: the text as it was, and the running machine too where the change had reached it. */
-  private async restore(
-    id: string,
-    expected: string,
-    text: string,
-    live: { readonly from: Domain; readonly to: Domain; readonly text: string } | null,
-  ): Promise<void> {
+  private restore(id: string, expected: string, text: string, live: LiveUndo | null): Promise<void> {
+    return this.deps.store.inTurn(id, () => this.restoreNow(id, expected, text, live));
+  }
+
+  private async restoreNow(id: string, expected: string, text: string, live: LiveUndo | null): Promise<void> {
     const entry = await this.entry(id);
     if (entry.stored.text !== expected)
       throw new GuesthouseError('wrong-state', 'The hardware was changed again meanwhile.', {

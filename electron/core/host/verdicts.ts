@@ -49,6 +49,8 @@ export function kvmVerdict(report: AcceleratorReport, user: string): Verdict {
   switch (report.kvm) {
     case 'trying':
       return { ...base, status: 'unknown', todo: null, command: null };
+    case 'untried':
+      return { ...base, status: 'unknown', todo: 'Install QEMU: KVM is tried then.', command: null };
     case 'works':
       return { ...base, status: 'ok', todo: null, command: null };
     case 'no-permission':

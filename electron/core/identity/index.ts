@@ -168,10 +168,12 @@ export function createIdentity(deps: IdentityDeps) {
         }),
       );
     const entry = item.kind === 'guest' ? registry.find(item.id) : undefined;
-    if (entry?.stored.domain && (repair.uuid !== null || repair.macs.size > 0)) {
-      await deps.store.write(entry.id, withIdentity(entry.stored.domain, repair.uuid, repair.macs));
-      await refresh(deps, entry.id);
-    }
+    if (entry?.stored.domain && (repair.uuid !== null || repair.macs.size > 0))
+      await deps.store.inTurn(entry.id, async () => {
+        const { domain } = await deps.store.read(entry.id);
+        if (domain) await deps.store.write(entry.id, withIdentity(domain, repair.uuid, repair.macs));
+        await refresh(deps, entry.id);
+      });
     await overview.read(item.id, { ask: true, sudo: false, signal });
   }
 

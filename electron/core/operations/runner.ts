@@ -138,7 +138,8 @@ export class OperationRunner {
   async cancel(id: string): Promise<void> {
     const operation = this.operations.get(id);
     if (!operation) throw new GuesthouseError('not-found', 'That operation is not known any more.');
-    if (operation.status !== 'running') return;
+    if (operation.endedAt !== null) return;
+    if (operation.status === 'cancelling') return void (await this.settled.get(id));
     if (!operation.cancellable)
       throw new GuesthouseError('wrong-state', `${operation.title} cannot be cancelled.`);
     this.change(id, { status: 'cancelling' });
@@ -159,7 +160,7 @@ export class OperationRunner {
   async close(): Promise<void> {
     await Promise.all(
       this.list()
-        .filter((op) => op.status === 'running')
+        .filter((op) => op.endedAt === null)
         .map((op) => {
           this.controllers.get(op.id)?.abort(new CancelledError());
           return this.settled.get(op.id);

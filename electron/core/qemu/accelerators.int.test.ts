@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../platform/clock.ts';
@@ -39,6 +39,39 @@ describe('the probe', () => {
     expect((await createAccelerators(deps).report(true)).triedAt).toBeGreaterThan(first.triedAt);
     const without = await createAccelerators({ ...deps, device: '/nonexistent/kvm' }).report();
     expect(without).toMatchObject({ chosen: 'tcg', kvm: 'absent' });
+  });
+});
+
+describe('a verdict on KVM', () => {
+  const log = silentLog;
+  /** A program in QEMU's place, and a file in /dev/kvm's. */
+  const stand = (script: string) => {
+    const [qemu, device] = [path.join(home.home, 'qemu'), path.join(home.home, 'kvm')];
+    writeFileSync(device, '');
+    writeFileSync(qemu, `#!/bin/sh\ncd ${home.home}\n${script}\n`, { mode: 0o700 });
+    return { cache: home.paths.cache, clock: systemClock, log, device, qemu, limitsMs: [300, 20_000] };
+  };
+
+  it('is not given where QEMU is missing, and is as soon as that is there', async () => {
+    const deps = stand('exit 85');
+    renameSync(deps.qemu, `${deps.qemu}-away`);
+    const accelerators = createAccelerators(deps);
+    expect(await accelerators.report()).toMatchObject({ chosen: 'tcg', kvm: 'untried' });
+    renameSync(`${deps.qemu}-away`, deps.qemu);
+    expect(await accelerators.report()).toMatchObject({ chosen: 'kvm', kvm: 'works' });
+  });
+
+  it('is not given after one silence: it is tried again with more patience', async () => {
+    const deps = stand('if [ -e tried ]; then exit 85; fi; touch tried; exec sleep 60');
+    expect(await createAccelerators(deps).report()).toMatchObject({ kvm: 'works' });
+  });
+
+  it('is looked at again when the device is another, without a new start', async () => {
+    const deps = stand('exit 85');
+    const accelerators = createAccelerators(deps);
+    expect(await accelerators.report()).toMatchObject({ kvm: 'works' });
+    rmSync(deps.device);
+    expect(await accelerators.report()).toMatchObject({ kvm: 'absent' });
   });
 });
 

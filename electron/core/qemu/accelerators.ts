@@ -10,12 +10,19 @@ import type { Log } from '../platform/log.ts';
 import { QmpDecoder } from '../qmp/codec.ts';
 import { kvmProbe, probeExitCode } from './kvm-probe.ts';
 
-/** How long a usable accelerator may take over the probe, milliseconds. TCG needs 200. */
-const probeLimitMs = 5000;
+/**
+ * How long a usable accelerator may take over the probe, milliseconds, and once more after silence: on a busy computer
+ * that proves nothing yet. TCG needs 200.
+ */
+const probeLimitsMs = [5000, 20_000] as const;
+
+type DeviceState = 'absent' | 'no-permission' | 'present';
 
 export type ProbeOutcome =
   | { readonly result: 'works' }
   | { readonly result: 'hangs' }
+  /** There is no QEMU to try it with. */
+  | { readonly result: 'no-qemu' }
   | { readonly result: 'internal-error' }
   | { readonly result: 'refused'; readonly stderr: string };
 
@@ -48,7 +55,7 @@ export function probeAccelerator(
       outcome ??= as;
       child.kill('SIGKILL');
     };
-    const timer = setTimeout(() => stop({ result: 'hangs' }), options.limitMs ?? probeLimitMs);
+    const timer = setTimeout(() => stop({ result: 'hangs' }), options.limitMs ?? probeLimitsMs[0]);
     const decoder = new QmpDecoder();
     child.stdin.on('error', () => {});
     child.stdin.write('{"execute":"qmp_capabilities"}\n');
@@ -68,9 +75,9 @@ export function probeAccelerator(
         // What QEMU says beside QMP decides nothing: the exit code does.
       }
     });
-    child.on('error', (error) => {
+    child.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
-      resolve({ result: 'refused', stderr: error.message });
+      resolve(error.code === 'ENOENT' ? { result: 'no-qemu' } : { result: 'refused', stderr: error.message });
     });
     child.on('close', (code) => {
       clearTimeout(timer);
@@ -82,7 +89,7 @@ export function probeAccelerator(
 
 /** What the probe's outcome means, for people. */
 export function judgeKvm(
-  device: 'absent' | 'no-permission' | 'present',
+  device: DeviceState,
   outcome: ProbeOutcome | null,
 ): Pick<AcceleratorReport, 'chosen' | 'kvm' | 'why'> {
   if (device === 'absent')
@@ -98,6 +105,8 @@ export function judgeKvm(
       kvm: 'no-permission',
       why: '/dev/kvm is there, but you may not use it, so guests run under TCG, which is slower.',
     };
+  if (outcome?.result === 'no-qemu')
+    return { chosen: 'tcg', kvm: 'untried', why: 'KVM is tried with QEMU, and QEMU is not installed.' };
   if (outcome?.result === 'works')
     return { chosen: 'kvm', kvm: 'works', why: 'KVM ran a 64-bit test guest: guests run at full speed.' };
   const how =
@@ -129,14 +138,17 @@ export interface AcceleratorDeps {
   readonly log: Log;
   readonly device?: string;
   readonly qemu?: string;
+  /** For tests: see {@link probeLimitsMs}. */
+  readonly limitsMs?: readonly number[];
 }
 
 export function createAccelerators(deps: AcceleratorDeps): Accelerators {
   const device = deps.device ?? '/dev/kvm';
   const file = path.join(deps.cache, 'accelerator.json');
-  let current: Promise<Cached> | null = null;
+  const limits = deps.limitsMs ?? probeLimitsMs;
+  let current: { readonly key: string; readonly report: Promise<Cached> } | null = null;
 
-  async function deviceState(): Promise<'absent' | 'no-permission' | 'present'> {
+  async function deviceState(): Promise<DeviceState> {
     try {
       const handle = await fs.open(device, 'r+');
       await handle.close();
@@ -163,9 +175,7 @@ export function createAccelerators(deps: AcceleratorDeps): Accelerators {
     ]);
   }
 
-  async function attempt(refresh: boolean): Promise<Cached> {
-    const state = await deviceState();
-    const now = await key(state);
+  async function attempt(state: DeviceState, now: string, refresh: boolean): Promise<Cached> {
     if (!refresh) {
       const cached = await readCached();
       if (cached?.key === now) return cached;
@@ -175,10 +185,14 @@ export function createAccelerators(deps: AcceleratorDeps): Accelerators {
       await makePrivateDir(deps.cache);
       const floppy = path.join(deps.cache, 'kvm-probe.img');
       await writeAtomic(floppy, kvmProbe);
-      outcome = await probeAccelerator('kvm', floppy, { qemu: deps.qemu });
-      deps.log.info(`KVM probe: ${outcome.result}`);
+      for (const limitMs of limits) {
+        outcome = await probeAccelerator('kvm', floppy, { qemu: deps.qemu, limitMs });
+        deps.log.info(`KVM probe: ${outcome.result}`);
+        if (outcome.result !== 'hangs') break;
+      }
     }
     const report: Cached = { ...judgeKvm(state, outcome), triedAt: deps.clock.now(), key: now };
+    if (outcome?.result === 'no-qemu') return report; // no verdict on KVM
     await makePrivateDir(deps.cache);
     // A full disk must not keep guests from starting.
     await writeAtomic(file, JSON.stringify(report)).catch((error) =>
@@ -200,14 +214,17 @@ export function createAccelerators(deps: AcceleratorDeps): Accelerators {
 
   return {
     async report(refresh = false) {
-      if (refresh || !current) {
-        const mine = attempt(refresh);
+      // What it depends on may have changed since: QEMU installed, a group joined, a module loaded.
+      const state = await deviceState();
+      const now = await key(state);
+      if (refresh || current?.key !== now) {
+        const mine = { key: now, report: attempt(state, now, refresh) };
         current = mine;
-        mine.catch(() => {
+        mine.report.catch(() => {
           if (current === mine) current = null;
         });
       }
-      const { key: _key, ...report } = await current;
+      const { key: _key, ...report } = await current.report;
       return report;
     },
   };

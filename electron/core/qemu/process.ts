@@ -108,7 +108,8 @@ async function launchPrepared(spec: LaunchSpec): Promise<QemuProcess> {
   }
 }
 
-async function namedHolders(file: string) {
+/** Processes that have a file open, with their names. */
+export async function namedHolders(file: string) {
   const pids = await holdersOf(file);
   return Promise.all(pids.map(async (pid) => ({ pid, name: await processName(pid) })));
 }
@@ -190,11 +191,17 @@ export async function findRun(files: RunFiles): Promise<FoundRun> {
 
 /**
  * Connects to a QEMU that an earlier owner started.
- * @param uuid the domain's; another machine behind the socket is not adopted
+ * @param uuid of the domain it was started with; another machine behind the socket is not adopted
+ * @param timeoutMs for its greeting
  * @throws {GuesthouseError} `qmp-closed`, `timeout`, or `qemu-failed` when it is another machine
  */
-export async function adoptQemu(files: RunFiles, record: RunRecord, uuid: string): Promise<QemuProcess> {
-  const qmp = await QmpClient.connect(files.qmp, { timeoutMs: 5000 });
+export async function adoptQemu(
+  files: RunFiles,
+  record: RunRecord,
+  uuid: string,
+  timeoutMs = 5000,
+): Promise<QemuProcess> {
+  const qmp = await QmpClient.connect(files.qmp, { timeoutMs });
   try {
     const found = await qmp.execute<{ UUID: string }>('query-uuid');
     if (found.UUID.toLowerCase() !== uuid.toLowerCase())
@@ -220,10 +227,13 @@ export async function awaitEnd(process: Pick<QemuProcess, 'files' | 'record'>): 
 }
 
 /**
- * Ends a QEMU for good: `quit`, then SIGTERM, then SIGKILL, each after a moment. Only a process that is still the one we
+ * Ends a QEMU for good: `quit` (without `qmp` it cannot be told), then SIGTERM, then SIGKILL, each after a moment. Only a process that is still the one we
  * know is signalled.
  */
-export async function endQemu(target: QemuProcess, graceMs = 3000): Promise<void> {
+export async function endQemu(
+  target: { readonly record: RunRecord; readonly qmp: QmpClient | null },
+  graceMs = 3000,
+): Promise<void> {
   const { pid, startTime } = target.record;
   const gone = async (ms: number) => {
     for (let waited = 0; waited < ms; waited += 10) {
@@ -232,8 +242,10 @@ export async function endQemu(target: QemuProcess, graceMs = 3000): Promise<void
     }
     return !isAlive(pid, startTime);
   };
-  await target.qmp.execute('quit', undefined, { timeoutMs: 1000 }).catch(() => {});
-  if (await gone(graceMs)) return;
+  if (target.qmp) {
+    await target.qmp.execute('quit', undefined, { timeoutMs: 1000 }).catch(() => {});
+    if (await gone(graceMs)) return;
+  }
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     try {
       if (isAlive(pid, startTime)) process.kill(pid, signal);

@@ -5,7 +5,7 @@ import type { DeletePlan } from '../../../shared/ipc/guests.ts';
 import type { Template } from '../../../shared/model/template.ts';
 import type { Announce, Handlers } from '../api.ts';
 import { cleanStaleExports, convertImage, inspectChain } from '../disks/index.ts';
-import { diskProps, domainProps, metaProps } from '../domain/index.ts';
+import { type Domain, diskProps, domainProps, metaProps } from '../domain/index.ts';
 import { describeDisks } from '../guests/describe.ts';
 import type { Lifecycle, LifecycleDeps } from '../guests/lifecycle.ts';
 import { guestPolicy, libraryPolicy, refresh } from '../guests/loading.ts';
@@ -213,9 +213,13 @@ export function createTemplates(deps: TemplatesDeps) {
           lock: `guest:${id}`,
         },
         async (op) => {
-          let domain = domainOf(entry.stored);
+          // It takes long, and labels may be edited meanwhile.
+          const edit = (change: (domain: Domain) => Domain) =>
+            deps.store.inTurn(id, async () =>
+              deps.store.write(id, change(domainOf(await deps.store.read(id)))),
+            );
           const policy = guestPolicy(paths, entry.stored.folder);
-          for (const disk of domain.disks()) {
+          for (const disk of domainOf(entry.stored).disks()) {
             if (disk.file === null || disk.format !== 'qcow2') continue;
             const ref = { path: disk.file, format: 'qcow2' as const };
             if ((await inspectChain(ref, policy)).length < 2) continue;
@@ -223,12 +227,11 @@ export function createTemplates(deps: TemplatesDeps) {
             const whole = `${disk.file}.full`;
             await fs.rm(whole, { force: true });
             // What is below must not be said twice: the header does, before and after the switch.
-            domain = domain.set(diskProps.backingEnd, null, disk.index);
-            await deps.store.write(id, domain);
+            await edit((domain) => domain.set(diskProps.backingEnd, null, disk.index));
             await convertImage(ref, { path: whole, format: 'qcow2' }, policy, op);
             await fs.rename(whole, disk.file);
           }
-          await deps.store.write(id, domain.set(metaProps.originLinked, false));
+          await edit((domain) => domain.set(metaProps.originLinked, false));
           await refresh(deps, id);
           await reload();
           await sweep();

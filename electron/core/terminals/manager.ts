@@ -108,6 +108,7 @@ export function createTerminals(deps: TerminalDeps): Terminals {
 class Manager implements Terminals {
   private readonly entries = new Map<string, Entry>();
   private readonly link: HostLink;
+  private trimmedAll = false;
   private readonly trimTimer: NodeJS.Timeout;
   private closed = false;
 
@@ -339,9 +340,12 @@ class Manager implements Terminals {
     this.deps.announce({ type: 'terminal', terminal });
   }
 
+  /** At first also of those that are off now: while nobody owned the library, nobody cut them. */
   private async trimLogs(): Promise<void> {
+    const all = !this.trimmedAll;
+    this.trimmedAll = true;
     for (const port of this.deps.serialPorts())
-      if (isLive(port.state))
+      if (all || isLive(port.state))
         await trimSerialLog(port.log).catch((error: unknown) => this.deps.log.error('a serial log', error));
   }
 }

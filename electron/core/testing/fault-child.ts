@@ -20,6 +20,9 @@ async function main([what, ref, ...names]: readonly string[]): Promise<void> {
     const [one] = await core.call('networks.list', undefined);
     process.stdout.write(`network ${one?.pid}\nstarted\n`);
     await new Promise(() => setInterval(() => {}, 60_000));
+  } else if (what === 'save') {
+    process.stdout.write('ready\n');
+    await test.done(await core.call('guests.save', { id: ref! }));
   } else if (what === 'clone') {
     const plan = await core.call('clones.plan', { source: ref!, names });
     process.stdout.write('ready\n');

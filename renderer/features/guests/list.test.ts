@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { decide, requests } from '../../../electron/core/guests/transitions.ts';
 import { guestStates } from '../../../shared/model/guest.ts';
 import { actionsFor, allows, bulkActions } from '../../stores/guest-actions.ts';
 import { makeGuest } from '../../testing/fake-bridge.ts';
@@ -70,6 +71,12 @@ describe('what each state allows', () => {
       expect(primary.length, state).toBeGreaterThan(0);
       expect(new Set([...primary, ...more]).size, state).toBe(primary.length + more.length);
     }
+  });
+  it('offers nothing that core refuses then', () => {
+    for (const state of guestStates)
+      for (const request of requests)
+        if (allows(state, request))
+          expect(decide(state, request), `${request} when ${state}`).toMatchObject({ ok: true });
   });
   it('never offers to start or delete what runs, nor to pull the plug of what does not', () => {
     for (const state of guestStates) {
