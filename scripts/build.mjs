@@ -1,4 +1,4 @@
-// Builds dist/: main process, preload, terminal host, CLI and askpass with esbuild, the renderer with vite.
+// Builds dist/: main process, preload, terminal and network hosts and CLI with esbuild, the renderer with vite.
 //   node scripts/build.mjs [--watch] [--force]
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,23 +15,14 @@ const entries = {
   'terminal-host': 'electron/core/terminals/host-main.ts',
   network: 'electron/core/networks/host-main.ts',
   cli: 'electron/headless/cli.ts',
-  askpass: 'electron/headless/askpass.ts',
 };
 
 const nodeInputs = ['electron', 'shared', 'assets', 'package-lock.json', 'package.json', 'scripts/build.mjs'];
 const rendererInputs = ['renderer', 'shared', 'package-lock.json', 'scripts/build.mjs'];
 
-function presentEntries() {
-  return Object.fromEntries(
-    Object.entries(entries)
-      .filter(([, file]) => existsSync(join(root, file)))
-      .map(([name, file]) => [name, join(root, file)]),
-  );
-}
-
 function esbuildOptions(outdir) {
   return {
-    entryPoints: presentEntries(),
+    entryPoints: entries,
     outdir,
     outExtension: { '.js': '.cjs' },
     bundle: true,

@@ -42,14 +42,17 @@ export async function ensureSystem(use) {
   const manager = Object.keys(installers).find((name) => which(installers[name].program));
   if (!manager)
     throw new Stop(`Missing: ${names}. No package manager known here was found: install them yourself.`, 3);
-  const packages = await packagesFor(needs, manager, names);
-  const command = [...installers[manager].install, ...packages];
-  const shown = `${isRoot ? '' : 'sudo '}${command.join(' ')}`;
+  const commandNow = async () => [
+    ...installers[manager].install,
+    ...(await packagesFor(needs, manager, names)),
+  ];
   say(`  missing: ${names}`);
-  if (manager !== 'apt')
+  if (manager !== 'apt') {
+    const shown = `${isRoot ? '' : 'sudo '}${(await commandNow()).join(' ')}`;
     throw new Stop(`Install them with (untried on this system; names may differ):\n  ${shown}`, 3);
-  if (isRoot) await installAsRoot(command);
-  else await installWithSudo(command, shown);
+  }
+  if (isRoot) await installAsRoot(commandNow);
+  else await installWithSudo(commandNow);
   const still = missing(use);
   if (still.length > 0)
     throw new Stop(`Still missing after the installation: ${still.map((need) => need.what).join(', ')}.`, 3);
@@ -73,11 +76,12 @@ async function aptName(name) {
   return renamed.code === 0 ? `${name}t64` : name;
 }
 
-async function installAsRoot(command) {
+/** @param {() => Promise<string[]>} commandNow names packages after the lists as they are then */
+async function installAsRoot(commandNow) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   say('  apt-get update');
   await run('apt-get', ['update'], { env });
-  // The names were chosen from the lists as they were; a machine without lists gets the plain ones, which apt resolves.
+  const command = await commandNow();
   say(`  ${command.join(' ')}`);
   const result = await run(command[0], command.slice(1), { env });
   if (result.code !== 0)
@@ -87,17 +91,25 @@ async function installAsRoot(command) {
     );
 }
 
-async function installWithSudo(command, shown) {
-  if (!process.stdin.isTTY || !which('sudo'))
+/** @param {() => Promise<string[]>} commandNow */
+async function installWithSudo(commandNow) {
+  const known = (await commandNow()).join(' ');
+  const sudo = which('sudo') !== null;
+  if (!process.stdin.isTTY || !sudo)
     throw new Stop(
-      `Install them, then start again:\n  ${which('sudo') ? shown : `${command.join(' ')}   (as root)`}`,
+      `Install them${sudo ? '' : ', as root'}, then start again:\n${lines(sudo ? 'sudo ' : '', known)}`,
       3,
     );
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await prompt.question(`  Run this now?\n    ${shown}\n  [Y/n] `);
+  const answer = await prompt.question(`  Run these now?\n${lines('sudo ', known)}\n  [Y/n] `);
   prompt.close();
   if (!/^(y|yes|)$/i.test(answer.trim())) throw new Stop('Nothing was installed.', 3);
   await run('sudo', ['apt-get', 'update'], { quiet: false });
+  const command = await commandNow();
+  // The new lists may know other names than those that were asked about.
+  if (command.join(' ') !== known) say(`  sudo ${command.join(' ')}`);
   const result = await run('sudo', command, { quiet: false });
   if (result.code !== 0) throw new Stop('apt-get could not install them.', 3);
 }
+
+const lines = (sudo, command) => `    ${sudo}apt-get update\n    ${sudo}${command}`;

@@ -69,7 +69,7 @@ export const firstGuest: DemoPart = {
       },
     },
     {
-      title: 'closing the window leaves it running, and the next start finds it',
+      title: 'without the window it runs on, and the next start finds it',
       async run(context) {
         await context.restart();
         await expect(context.page.getByTestId(guestStateTestId(name))).toHaveText(/running/i, {

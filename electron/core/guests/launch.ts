@@ -6,6 +6,7 @@ import { Domain, domainProps, tpmProps } from '../domain/index.ts';
 import type { Networks } from '../networks/index.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import type { Entrance } from '../platform/detached.ts';
+import { exists } from '../platform/fs.ts';
 import { type Accelerators, findProgram } from '../qemu/accelerators.ts';
 import { type QemuRun, qemuArgv } from '../qemu/argv.ts';
 import { launchQemu, type QemuProcess } from '../qemu/process.ts';
@@ -135,8 +136,12 @@ async function kernelFor(
   const { bootFromDisk } = domain.metadata;
   if (!bootFromDisk) return {};
   const dir = path.join(entry.stored.folder, 'boot');
-  const known = { kernel: path.join(dir, 'vmlinuz'), initrd: path.join(dir, 'initrd') };
-  if (keep) return { kernel: known };
+  if (keep) {
+    const initrd = path.join(dir, 'initrd');
+    return {
+      kernel: { kernel: path.join(dir, 'vmlinuz'), initrd: (await exists(initrd)) ? initrd : undefined },
+    };
+  }
   op.phase('Reading the kernel from the disk');
   const disks = domain.disks();
   const disk = disks.find((d) => d.target === bootFromDisk.disk) ?? disks.find((d) => d.device === 'disk');

@@ -73,6 +73,13 @@ const wanted: readonly Wanted[] = [
   { name: 'mkfs.ext4', purpose: 'Makes the starter’s file system', package: 'e2fsprogs', required: false },
   { name: 'mcopy', purpose: 'Fills the starter’s EFI partition', package: 'mtools', required: false },
   {
+    name: 'newuidmap',
+    purpose: 'Builds the starter, and runs containers, without root',
+    package: 'uidmap',
+    required: false,
+  },
+  { name: 'flock', purpose: 'Keeps two owners apart', package: 'util-linux', required: true },
+  {
     name: 'bwrap',
     purpose: 'Shuts image tools in',
     package: 'bubblewrap',

@@ -10,8 +10,9 @@ interface Listener {
   lost(): void;
 }
 
-/** More ends of the process than this within a minute are not followed by another start. */
+/** More ends of the process than this within so many milliseconds are not followed by another start. */
 const maxLosses = 5;
+const lossesWithinMs = 60_000;
 
 /** The terminal host's process, started with the first console, and the channels that go through this process. */
 export class HostLink {
@@ -61,6 +62,7 @@ export class HostLink {
   private running(): HostProcess | null {
     if (this.closed) return null;
     if (this.process) return this.process;
+    this.losses = this.losses.filter((at) => Date.now() - at < lossesWithinMs);
     if (this.losses.length > maxLosses) return null;
     const process = this.fork();
     this.process = process;
@@ -71,8 +73,7 @@ export class HostLink {
       this.dropPorts();
       if (this.closed) return;
       this.log.error(`the terminal host ended unasked (${code})`);
-      const now = Date.now();
-      this.losses = [...this.losses.filter((at) => now - at < 60_000), now];
+      this.losses.push(Date.now());
       this.listener.lost();
     });
     return process;
