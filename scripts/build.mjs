@@ -105,14 +105,12 @@ async function part(name, inputs, outputs, tell, force, make) {
  */
 export async function build({ tell = () => {}, force = false } = {}) {
   mkdirSync(dist, { recursive: true });
-  const outputs = Object.keys(presentEntries()).map((name) => `${name}.cjs`);
-  const node = outputs.length
-    ? part('programs', nodeInputs, outputs, tell, force, async (work) => {
-        const esbuild = await import('esbuild');
-        await esbuild.build(esbuildOptions(work));
-        for (const file of readdirSync(work)) renameSync(join(work, file), join(dist, file));
-      })
-    : false;
+  const outputs = Object.keys(entries).map((name) => `${name}.cjs`);
+  const node = part('programs', nodeInputs, outputs, tell, force, async (work) => {
+    const esbuild = await import('esbuild');
+    await esbuild.build(esbuildOptions(work));
+    for (const file of readdirSync(work)) renameSync(join(work, file), join(dist, file));
+  });
   const page = existsSync(join(root, 'renderer/index.html'))
     ? part('window', rendererInputs, ['renderer/index.html'], tell, force, async (work) => {
         const vite = await import('vite');

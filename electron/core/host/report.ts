@@ -1,13 +1,15 @@
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import type { AcceleratorReport, HostReport } from '../../../shared/model/host.ts';
-import { readTextIfAny } from '../platform/fs.ts';
+import { hasUserManager } from '../platform/detached.ts';
+import { exists, readTextIfAny } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
 import type { Accelerators } from '../qemu/accelerators.ts';
 import { findPrograms } from './programs.ts';
 import {
   diskVerdict,
   kvmVerdict,
+  logoutVerdict,
   memoryVerdict,
   parseCpuInfo,
   processorVerdict,
@@ -36,11 +38,15 @@ const trying: AcceleratorReport = {
  * @param wait false answers at once, also while the accelerator is being tried
  */
 export async function hostReport(deps: HostDeps, refresh: boolean, wait = true): Promise<HostReport> {
-  const [cpuText, memoryText, room, programs, accelerator] = await Promise.all([
+  const user = os.userInfo().username;
+  const [cpuText, memoryText, room, programs, manager, lingers, accelerator] = await Promise.all([
     readTextIfAny('/proc/cpuinfo'),
     readTextIfAny('/proc/meminfo'),
     fs.statfs(deps.paths.data),
     findPrograms(),
+    hasUserManager(),
+    // logind notes those who linger there (loginctl(1)).
+    exists(`/var/lib/systemd/linger/${user}`),
     wait
       ? deps.accelerators.report(refresh)
       : Promise.race([
@@ -66,11 +72,12 @@ export async function hostReport(deps: HostDeps, refresh: boolean, wait = true):
     accelerator,
     verdicts: [
       processorVerdict({ ...cpu, hypervisor }),
-      kvmVerdict(accelerator, os.userInfo().username),
+      kvmVerdict(accelerator, user),
       qemuVerdict(version),
       memoryVerdict(memory),
       diskVerdict(disk),
       programsVerdict(programs),
+      ...(manager ? [logoutVerdict(lingers)] : []),
     ],
     programs,
   };

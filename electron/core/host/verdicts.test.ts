@@ -4,6 +4,7 @@ import { versionIn } from './programs.ts';
 import {
   diskVerdict,
   kvmVerdict,
+  logoutVerdict,
   memoryVerdict,
   parseCpuInfo,
   processorVerdict,
@@ -44,6 +45,11 @@ describe('verdicts', () => {
     expect(kvm('no-permission')).toMatchObject({ status: 'bad', command: 'sudo usermod -aG kvm ann' });
     expect(kvm('absent').todo).not.toBeNull();
     expect(kvm('unusable').status).toBe('warning');
+  });
+
+  it('say what logging out does to guests, and what to do about it', () => {
+    expect(logoutVerdict(true)).toMatchObject({ status: 'ok', todo: null });
+    expect(logoutVerdict(false)).toMatchObject({ status: 'warning', command: 'loginctl enable-linger' });
   });
 
   it('of QEMU compare versions as numbers', () => {

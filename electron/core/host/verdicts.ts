@@ -77,6 +77,29 @@ export function kvmVerdict(report: AcceleratorReport, user: string): Verdict {
   }
 }
 
+/**
+ * Where guests live in the user's own systemd (see platform/detached.ts), which ends with the last session.
+ * @param lingers it was told to go on
+ */
+export function logoutVerdict(lingers: boolean): Verdict {
+  const base = { id: 'logout', title: 'Logging out' };
+  if (lingers)
+    return {
+      ...base,
+      status: 'ok',
+      summary: 'Guests run on when you log out.',
+      todo: null,
+      command: null,
+    };
+  return {
+    ...base,
+    status: 'warning',
+    summary: 'Guests run on when Guesthouse is closed, but end, as by a power cut, when you log out.',
+    todo: 'Let what you start run on without a session.',
+    command: 'loginctl enable-linger',
+  };
+}
+
 /** Debian's oldest supported here; older ones lack options we use. */
 const oldestQemu = [7, 2] as const;
 

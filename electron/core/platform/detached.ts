@@ -26,8 +26,9 @@ export interface Entrance {
 }
 
 /**
- * Starts a program that outlives this process: in a systemd scope of its own where there is a user manager (a log-out
- * would end a mere session process), else in a session of its own (setsid(2)). Resolves when it runs; with `enter`, when
+ * Starts a program that outlives this process: in a systemd scope of its own where there is a user manager (so
+ * that it ends with no session; with the last one the manager ends too, unless the user lingers), else in a session of
+ * its own (setsid(2)). Resolves when it runs; with `enter`, when
  * it is there, and where that fails it starts as without.
  * @throws the error of spawn: `ENOENT` when the program is not there
  */
@@ -47,8 +48,8 @@ export async function spawnDetached(
   return (await attempt(argv, options, 'none'))!;
 }
 
-/** True where `systemd-run --user` has a manager to talk to. */
-async function hasUserManager(): Promise<boolean> {
+/** True where `systemd-run --user` has a manager to talk to. It ends with the last session unless the user lingers. */
+export async function hasUserManager(): Promise<boolean> {
   const runtime = process.env.XDG_RUNTIME_DIR;
   if (!runtime) return false;
   const stat = await fs.stat(path.join(runtime, 'systemd/private')).catch(() => null);
@@ -84,9 +85,16 @@ async function attempt(
   return where === 'scope' && (await scopeFailed(child)) ? null : child;
 }
 
+/** How long a user manager may take over a scope, milliseconds; a hung one is done without. */
+const managerLimitMs = 10_000;
+
 /** systemd-run becomes the program by exec(2), with the same pid; until then it can fail for want of a working manager. */
 async function scopeFailed(child: ChildProcess): Promise<boolean> {
-  for (;;) {
+  for (const until = Date.now() + managerLimitMs; ; ) {
+    if (Date.now() > until) {
+      child.kill('SIGKILL');
+      return true;
+    }
     if (child.exitCode !== null || child.signalCode !== null) return true;
     const exe = executableOf(child.pid!);
     if (exe !== null && !exe.endsWith('/systemd-run')) return false;

@@ -46,7 +46,7 @@ export interface LaunchSpec {
 
 /**
  * Starts QEMU detached from this process and waits until its QMP answers. It is in a systemd scope of its own where
- * there is a user manager (a log-out would end a mere session process), else in a session of its own (setsid(2)).
+ * there is a user manager (see {@link spawnDetached}), else in a session of its own (setsid(2)).
  *
  * @throws {GuesthouseError} what QEMU said, for people ({@link explainStartFailure}); {@link CancelledError}. Nothing
  *   runs afterwards and no runtime file is left.
