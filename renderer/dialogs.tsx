@@ -2,6 +2,7 @@ import { writeClipboard } from './bridge/clipboard.ts';
 import { CloneDialog } from './features/clone/CloneDialog.tsx';
 import { CompareDialog } from './features/containers/CompareDialog.tsx';
 import { HostsDialog } from './features/containers/HostsDialog.tsx';
+import { ImagesDialog } from './features/containers/ImagesDialog.tsx';
 import { LimitsDialog } from './features/containers/LimitsDialog.tsx';
 import { NewContainerDialog } from './features/containers/NewContainerDialog.tsx';
 import { RemoveContainerDialog } from './features/containers/RemoveContainerDialog.tsx';
@@ -157,6 +158,8 @@ export function OpenDialog() {
       return <RemoveContainerDialog id={dialog.id} />;
     case 'container-hosts':
       return <HostsDialog />;
+    case 'container-images':
+      return <ImagesDialog host={dialog.host} />;
     case 'compare':
       return <CompareDialog id={dialog.id} />;
     case 'error':

@@ -60,6 +60,7 @@ export type DialogState =
   | { readonly kind: 'container-limits'; readonly id: string }
   | { readonly kind: 'container-remove'; readonly id: string }
   | { readonly kind: 'container-hosts' }
+  | { readonly kind: 'container-images'; readonly host: string }
   /** Set beside a guest; null: choose the container too. */
   | { readonly kind: 'compare'; readonly id: string | null }
   | { readonly kind: 'error'; readonly error: WireError };

@@ -117,6 +117,7 @@ export const testIds = {
   limitCpus: 'limit-cpus',
   limitsSubmit: 'limits-submit',
   containerHosts: 'container-hosts',
+  containerImages: 'container-images',
   comparison: 'comparison',
 } as const;
 

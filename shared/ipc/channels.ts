@@ -154,7 +154,6 @@ export const containerCalls = [
   'containers.setLimits',
   'containers.images',
   'containers.removeImage',
-  'containers.prepareImage',
   'containers.addHost',
   'containers.removeHost',
   'containers.lookAtHost',

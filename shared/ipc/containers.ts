@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Comparison } from '../model/comparison.ts';
 import type { Container, ContainerDetail, ContainerImage } from '../model/container.ts';
-import { containerSpec, imageSource, limitsSchema } from '../model/container-spec.ts';
+import { containerSpec, limitsSchema } from '../model/container-spec.ts';
 import type { Terminal } from '../model/terminal.ts';
 import { call } from './call.ts';
 import type { containerCalls } from './channels.ts';
@@ -33,8 +33,10 @@ export const containerContract = {
   ).returns<Started>(),
   'containers.pause': call(one).returns<void>(),
   'containers.unpause': call(one).returns<void>(),
-  /** Removes a container and what it wrote. `force`: also one that runs. Volumes and images stay. */
-  'containers.remove': call(one.extend({ force: z.boolean().default(false) })).returns<void>(),
+  /** Removes a container and what it wrote. `force`: also one that runs; `volumes`: its nameless ones with it. */
+  'containers.remove': call(
+    one.extend({ force: z.boolean().default(false), volumes: z.boolean().default(false) }),
+  ).returns<void>(),
   'containers.logs': call(
     one.extend({ lines: z.number().int().min(1).max(5000).default(200) }),
   ).returns<string>(),
@@ -49,8 +51,6 @@ export const containerContract = {
   'containers.setLimits': call(one.extend({ limits: limitsSchema })).returns<void>(),
   'containers.images': call(host).returns<readonly ContainerImage[]>(),
   'containers.removeImage': call(host.extend({ image: z.string().min(1).max(255) })).returns<void>(),
-  /** Pulls, imports or builds an image and answers when the operation ends with its name in the events. */
-  'containers.prepareImage': call(host.extend({ source: imageSource })).returns<Started>(),
   /** Takes a guest or server as a host; `sudo`: as root there. Answers with the host's id. */
   'containers.addHost': call(z.object({ target: hostRef, sudo: z.boolean().default(false) })).returns<{
     id: string;

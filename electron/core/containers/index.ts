@@ -20,7 +20,6 @@ import { checkHeld, createContainer, startContainer } from './create.ts';
 import { checkLimits } from './create-args.ts';
 import { localEngine, remoteEngine } from './engine.ts';
 import { Host } from './hosts.ts';
-import { prepareImage } from './images.ts';
 import { holdsNet } from './net.ts';
 import { readImages, readInspect, splitId } from './read.ts';
 import { ContainerStore } from './store.ts';
@@ -227,9 +226,13 @@ export async function createContainers(deps: ContainersDeps) {
     'containers.restart': ({ id, timeout }) => stopping(id, 'restart', timeout),
     'containers.pause': async ({ id }) => void (await act(id, ['pause'])),
     'containers.unpause': async ({ id }) => void (await act(id, ['unpause'])),
-    'containers.remove': async ({ id, force }) => {
+    'containers.remove': async ({ id, force, volumes }) => {
       const { container } = await find(id);
-      await act(container.id, ['rm', ...(force ? ['--force', '--time=2'] : [])]);
+      await act(container.id, [
+        'rm',
+        ...(force ? ['--force', '--time=2'] : []),
+        ...(volumes ? ['--volumes'] : []),
+      ]);
       await store.drop([container.id]);
     },
     'containers.logs': async ({ id, lines }) => {
@@ -267,12 +270,6 @@ export async function createContainers(deps: ContainersDeps) {
     },
     'containers.removeImage': async ({ host, image }) => {
       await hostOf(host).engine.podman(['rmi', '--', image]);
-    },
-    'containers.prepareImage': async ({ host, source }) => {
-      const at = hostOf(host);
-      return operation('container.image', 'Getting an image', null, async (op) =>
-        prepareImage(at.engine, await at.facts({ signal: op.signal, ask: true }), source, paths.cache, op),
-      );
     },
     'containers.addHost': async ({ target, sudo }) => {
       const known = await deps.targets.resolve(target);

@@ -27,6 +27,7 @@ export function registerContainers(program: Command, runner: Runner): void {
     .alias('containers')
     .description('Containers, by the podman of this computer or of guests and servers');
   registerLooks(group, runner);
+  registerImages(group, runner);
   registerRun(group, runner);
   registerActs(group, runner);
   registerCompare(group, runner);
@@ -89,7 +90,9 @@ function registerLooks(group: Command, runner: Runner): void {
     const text = await run.core.call('containers.logs', { id: ref, lines: o.lines });
     return { data: { text }, text: text.trimEnd() || null };
   });
+}
 
+function registerImages(group: Command, runner: Runner): void {
   const images = runner
     .define(group, 'images', 'List the images of a host')
     .option('--host <host>', 'whose', 'local');
@@ -99,6 +102,17 @@ function registerLooks(group: Command, runner: Runner): void {
     const all = await run.core.call('containers.images', { host });
     const rows = all.map((one) => [one.name, size(one.size)]);
     return { data: all, text: rows.length ? table(['IMAGE', 'SIZE'], rows) : 'No images.' };
+  });
+
+  const remove = runner
+    .define(group, 'remove-image', 'Remove an image that no container uses')
+    .argument('<image>', 'its name')
+    .option('--host <host>', 'whose', 'local');
+  runner.action<[string]>(remove, async (run, image) => {
+    const { host } = remove.opts<{ host: string }>();
+    await ready(run, host);
+    await run.core.call('containers.removeImage', { host, image });
+    return { data: { image }, text: `Removed ${plain(image)}.` };
   });
 }
 
@@ -216,12 +230,11 @@ function registerActs(group: Command, runner: Runner): void {
     .define(group, 'remove', 'Remove it, and what it wrote in itself')
     .alias('rm')
     .argument('<name>', 'name or id')
-    .option('--force', 'also when it runs');
+    .option('--force', 'also when it runs')
+    .option('--volumes', 'its nameless volumes with it');
   runner.action<[string]>(remove, async ({ core }, ref) => {
-    await core.call('containers.remove', {
-      id: ref,
-      force: remove.opts<{ force?: boolean }>().force === true,
-    });
+    const { force = false, volumes = false } = remove.opts<{ force?: boolean; volumes?: boolean }>();
+    await core.call('containers.remove', { id: ref, force, volumes });
     return { data: { name: ref }, text: `Removed ${plain(ref)}.` };
   });
 

@@ -107,6 +107,13 @@ function HostRow({ host }: { host: ContainerHost }) {
         {host.name} <Dot {...hostWords(host)} />
       </span>
       <span className={panes.buttons}>
+        <Button
+          size="small"
+          onPress={() => useUi.getState().open({ kind: 'container-images', host: host.id })}
+          isDisabled={host.status !== 'ready'}
+        >
+          Images…
+        </Button>
         <Button size="small" onPress={look} isDisabled={host.status === 'looking'}>
           Look again
         </Button>
