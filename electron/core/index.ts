@@ -170,7 +170,11 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     around: access.around,
     targets: access.targets,
     guests: { list: () => guests.snapshot(), find: (ref) => guests.registry.get(ref) },
-    containerName: (host, id) => containers?.nameOf(host, id) ?? null,
+    containers: {
+      name: (host, id) => containers?.known.name(host, id) ?? null,
+      exists: async (host, id) => (await containers?.known.exists(host, id)) ?? null,
+      removed: (id) => containers?.known.removed(id) ?? false,
+    },
     watched: () => listeners.size > 0,
   });
   limits = groups;
@@ -188,7 +192,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     targets: access.targets,
     terminals,
     guests: guestsToCompare(guests, runner, clock),
-    place: groups.placeContainer,
+    groups: groups.containers,
     watched: () => listeners.size > 0,
     podman: deps.podman,
   });

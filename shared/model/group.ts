@@ -103,6 +103,8 @@ export interface GroupHost {
   /** Why there can be no groups; null when there can. */
   readonly problem: WireError | null;
   readonly abilities: readonly Ability[];
+  /** Why what runs in groups there ends before one would expect, and a command against it; null: it does not. */
+  readonly ends: { readonly why: string; readonly todo: string; readonly command: string } | null;
   readonly devices: readonly GroupDevice[];
   readonly cores: number;
   /** Bytes. */
@@ -146,7 +148,7 @@ export type GroupMember =
 
 /**
  * `running`: in the group; `outside`: it runs, but not in the group (see the group's problem); `ended`: an application
- * or process that is over; `off`: a guest that does not run; `unknown`: its host was not looked at yet.
+ * or process that is over; `off`: a guest or container that does not run; `unknown`: its host was not looked at yet.
  */
 export type MemberState = 'running' | 'outside' | 'ended' | 'off' | 'unknown';
 

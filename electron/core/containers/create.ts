@@ -12,11 +12,18 @@ import type { ContainerStore } from './store.ts';
 /** Milliseconds `podman create` may take. */
 const createLimit = 120_000;
 
+/** The resource group a container is made in. */
+interface GroupToBe {
+  place(): Promise<ContainerPlacement>;
+  joined(podmanId: string): Promise<void>;
+  left(podmanId: string): Promise<void>;
+}
+
 /** Makes a container and starts it. One that was not made whole is taken away again; its image stays. */
 export async function createContainer(
   host: Host,
   spec: ParsedContainerSpec,
-  place: () => Promise<ContainerPlacement | null>,
+  group: GroupToBe | null,
   store: ContainerStore,
   cache: string,
   op: OperationContext,
@@ -25,12 +32,13 @@ export async function createContainer(
   op.phase('Looking at the host');
   const facts = await host.facts({ signal: op.signal, ask: true });
   checkLimits(spec.limits, facts);
-  const placement = await place();
+  const placement = group ? await group.place() : null;
   if (placement) checkPlacement(placement, facts);
   const image = await prepareImage(engine, facts, spec.source, cache, op);
   op.check();
   op.phase('Making the container');
   const { args, input } = createCommand(spec, image, engine.needs, facts, op.id, placement);
+  let made: string | null = null;
   try {
     // Without the signal: over SSH only our end would stop, and the container appear after we had looked for it.
     const { stdout } = await engine.podman(args, {
@@ -39,6 +47,8 @@ export async function createContainer(
       timeoutMs: createLimit,
     });
     const podmanId = stdout.trim().split('\n').at(-1) ?? '';
+    made = podmanId;
+    await group?.joined(podmanId);
     const id = containerId(engine.id, podmanId);
     if (kindsOf(spec.limits).length) await store.setWanted(id, spec.limits, false);
     op.check();
@@ -49,6 +59,7 @@ export async function createContainer(
   } catch (error) {
     // One that never ran is of no use, and its name would be taken; the error says why.
     await removeMade(engine, op.id).catch(() => {});
+    if (made !== null) await group?.left(made);
     await host.refreshAfter().catch(() => {});
     throw error;
   }

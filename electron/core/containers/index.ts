@@ -4,7 +4,7 @@ import type { CoreEvent, Snapshot } from '../../../shared/ipc/events.ts';
 import { type Container, type ContainerDetail, localHost } from '../../../shared/model/container.ts';
 import type { ParsedContainerSpec } from '../../../shared/model/container-spec.ts';
 import type { Announce, Handlers } from '../api.ts';
-import type { PlaceContainer } from '../limits/placement.ts';
+import type { ContainerGroups } from '../limits/placement.ts';
 import type { OperationContext, OperationRunner } from '../operations/runner.ts';
 import type { Clock } from '../platform/clock.ts';
 import { exists } from '../platform/fs.ts';
@@ -35,7 +35,7 @@ export interface ContainersDeps {
   readonly terminals: Pick<Terminals, 'open'>;
   readonly guests: CompareGuests;
   /** Where a container of a resource group goes. */
-  readonly place: PlaceContainer;
+  readonly groups: ContainerGroups;
   /** True while somebody listens to events. */
   readonly watched: () => boolean;
   /** podman's program, for tests of what happens without it. */
@@ -69,6 +69,13 @@ export async function createContainers(deps: ContainersDeps) {
     const known = await deps.targets.named(target);
     if (known) add(remote(known, sudo));
   }
+
+  /** The guest or server a host is on; null: this machine. */
+  const machineOf = ({ engine: { id, kind, sudo } }: Host): string | null =>
+    kind === 'local' ? null : sudo ? id.replace(/\/root$/, '') : id;
+  /** Hosts on a machine: podman of its user, and root's. */
+  const hostsOn = (machine: string | null): Host[] =>
+    [...hosts.values()].filter((host) => machineOf(host) === machine);
 
   function hostOf(ref: string): Host {
     const host = hosts.get(ref) ?? [...hosts.values()].find(({ engine }) => engine.name === ref);
@@ -150,10 +157,17 @@ export async function createContainers(deps: ContainersDeps) {
 
   function create(spec: ParsedContainerSpec, op: OperationContext): Promise<void> {
     const host = hostOf(spec.host);
-    const { id, kind, sudo } = host.engine;
-    const machine = kind === 'local' ? null : sudo ? id.replace(/\/root$/, '') : id;
-    const place = async () => (spec.group === null ? null : deps.place(spec.group, machine));
-    return createContainer(host, spec, place, store, paths.cache, op);
+    const machine = machineOf(host);
+    const { group } = spec;
+    const groups =
+      group === null
+        ? null
+        : {
+            place: () => deps.groups.place(group, machine),
+            joined: (podmanId: string) => deps.groups.joined(group, machine, podmanId, spec.name),
+            left: deps.groups.left,
+          };
+    return createContainer(host, spec, groups, store, paths.cache, op);
   }
 
   const operation = (
@@ -174,6 +188,7 @@ export async function createContainers(deps: ContainersDeps) {
       `${verb === 'stop' ? 'Stopping' : 'Restarting'} ${container.name}`,
       container.id,
       async (op) => {
+        if (verb === 'restart') await deps.groups.again(machineOf(host), container.podmanId);
         await act(container.id, [verb, `--time=${timeout}`], { signal: op.signal });
         if (verb === 'restart') checkHeld(host, container.podmanId);
       },
@@ -220,6 +235,7 @@ export async function createContainers(deps: ContainersDeps) {
     },
     'containers.start': async ({ id }) => {
       const { host, container } = await find(id);
+      await deps.groups.again(machineOf(host), container.podmanId);
       await startContainer(host, container.podmanId);
     },
     'containers.stop': ({ id, timeout }) => stopping(id, 'stop', timeout),
@@ -336,16 +352,23 @@ export async function createContainers(deps: ContainersDeps) {
         if (host) void drop(host).catch((error) => log.error(`${id} could not be forgotten`, error));
       }
     },
-    /** The name of a container by podman's id, where it was seen. @param machine guest or server; null: this one */
-    nameOf(machine: string | null, podmanId: string): string | null {
-      for (const id of machine === null ? [localHost] : [machine, `${machine}/root`]) {
-        const found = hosts
-          .get(id)
-          ?.list()
-          .find((one) => one.podmanId === podmanId);
-        if (found) return found.name;
-      }
-      return null;
+    /** For the resource groups, which know containers by machine and podman's id alone. */
+    known: {
+      name: (machine: string | null, podmanId: string): string | null =>
+        hostsOn(machine)
+          .flatMap((host) => host.list())
+          .find((one) => one.podmanId === podmanId)?.name ?? null,
+      async exists(machine: string | null, podmanId: string): Promise<boolean | null> {
+        const lists = await Promise.all(
+          hostsOn(machine).map((host) => host.refreshAfter().catch(() => null)),
+        );
+        if (lists.some((list) => list?.some((one) => one.podmanId === podmanId))) return true;
+        return lists.length === 0 || lists.includes(null) ? null : false;
+      },
+      removed(id: string): boolean {
+        const host = hosts.get(splitId(id)?.host ?? '');
+        return host !== undefined && host.view.status !== 'missing';
+      },
     },
     close: () => {
       for (const host of hosts.values()) host.close();

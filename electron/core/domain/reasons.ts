@@ -8,7 +8,8 @@ export const reasons: Readonly<Record<string, string>> = {
   bootloader_args: 'a boot loader on the host belongs to Xen',
   blkiotune: 'weights of disks are not set: limits are in <iotune>',
   memtune: 'memory limits of the host are not set by the XML',
-  cputune: 'processors are not pinned or given shares',
+  cputune:
+    'processors are not pinned, and shares of them are a resource group’s: without one Linux has only nice(2), which no ordinary user can take back',
   numatune: 'memory is not bound to nodes of the host',
   iothreadids: 'I/O threads are numbered from 1',
   defaultiothread: 'the default of I/O threads is left to QEMU',

@@ -56,30 +56,33 @@ export class Applications {
         ? await this.here(group, app, enter)
         : await this.far(ready, group, app, enter.wrap(app.command));
     faultPoint('application-started');
-    const until = engine.deps.clock.now() + appears;
+    const { clock } = engine.deps;
+    const until = clock.now() + appears;
     for (let wait = 10; ; wait = Math.min(wait * 2, 500)) {
       // Looked at before the group: what ended in between was in it.
-      const code = begun.ended();
+      const code = await begun.ended();
       const pids = await watch.pidsOf(ready, group, app.id);
       if (pids.length > 0 && code === null) {
         // What fails at once has not started, for a person.
-        await engine.deps.clock.sleep(group.host === null ? atOnce : 0);
-        if ((begun.ended() ?? 0) === 0) return void (await this.note(ready, group, app, pids[0]!));
+        await clock.sleep(atOnce);
+        if (((await begun.ended()) ?? 0) === 0) return void (await this.note(ready, group, app, pids[0]!));
         continue;
       }
       if (code === 0) return void (await this.note(ready, group, app, null));
-      if (code !== null || engine.deps.clock.now() > until) {
+      if (code !== null || clock.now() > until) {
+        // What would begin after all would be in the group without being on its list.
+        if (code === null) await begun.end();
         const log = await this.log(ready, group, app.id, 40).catch(() => '');
         throw new GuesthouseError('program-failed', `${app.name} did not start.`, {
           why:
             code === null
               ? 'It was not seen in its group.'
-              : (log.trim().split('\n').at(-1) ?? `It ended with ${code}.`),
+              : log.trim().split('\n').at(-1) || `It ended with ${code} and wrote nothing.`,
           detail: log,
           subject: group.id,
         });
       }
-      await engine.deps.clock.sleep(wait);
+      await clock.sleep(wait);
     }
   }
 
@@ -95,7 +98,7 @@ export class Applications {
     );
   }
 
-  private async here(group: StoredGroup, app: Application, enter: Entrance) {
+  private async here(group: StoredGroup, app: Application, enter: Entrance): Promise<Begun> {
     const [program] = app.command;
     if (!program!.includes('/') && (await findProgram(program!)) === null)
       throw new GuesthouseError('program-missing', `${program} is not installed.`, {
@@ -121,12 +124,21 @@ export class Applications {
       await log.close();
     }
     child.unref();
-    return { ended: () => child.exitCode ?? (child.signalCode === null ? null : 128) };
+    return {
+      ended: async () => child.exitCode ?? (child.signalCode === null ? null : 128),
+      end: async () => void child.kill('SIGKILL'),
+    };
   }
 
-  private async far(ready: ReadyHost, group: StoredGroup, app: Application, argv: readonly string[]) {
-    const root = ready.backend.root && ready.facts.uid !== 0 && ready.facts.sudo;
-    const { stdout } = await ready.machine.exec([
+  private async far(
+    ready: ReadyHost,
+    group: StoredGroup,
+    app: Application,
+    argv: readonly string[],
+  ): Promise<Begun> {
+    const { machine, facts, backend } = ready;
+    const root = backend.root && facts.uid !== 0 && facts.sudo;
+    const { stdout } = await machine.exec([
       'sh',
       '-c',
       farStart,
@@ -137,13 +149,18 @@ export class Applications {
       ...(root ? ['sudo', '-n', '--'] : []),
       ...argv,
     ]);
-    // The shell there does not wait: the log tells how it went when nothing is seen in the group.
-    if (!stdout.includes('started'))
+    const [, pid, code] = /^started (\d+) (.+)$/m.exec(stdout) ?? [];
+    if (pid === undefined || code === undefined)
       throw new GuesthouseError('program-failed', `${app.name} could not be started.`, {
         why: app.folder ? `${app.folder} could not be entered.` : undefined,
       });
-    let looks = 0;
-    return { ended: () => (++looks > 12 ? 1 : null) };
+    return {
+      ended: async () => {
+        const text = (await machine.survey([], [code])).files.get(code)?.trim();
+        return text ? Number(text) : null;
+      },
+      end: async () => void (await machine.exec(['sh', '-c', farEnd, 'sh', pid], { root: backend.root })),
+    };
   }
 
   /** The end of what it wrote. */
@@ -153,15 +170,39 @@ export class Applications {
     const { stdout } = await machine.exec(['sh', '-c', farLog, 'sh', group.id, member, String(lines)]);
     return stdout;
   }
+
+  /** Removes what is kept of a member, or of the whole group (null). @param ready its machine, where it is reached */
+  async forget(ready: ReadyHost | null, group: StoredGroup, member: string | null): Promise<void> {
+    if (group.host === null)
+      await fs.rm(member === null ? path.join(this.logs, group.id) : this.logFile(group.id, member), {
+        recursive: true,
+        force: true,
+      });
+    else await ready?.machine.exec(['sh', '-c', farForget, 'sh', group.id, member ?? '']);
+  }
 }
 
-/** Ids are letters, digits and dashes. The command's words are arguments and never read as text. */
+/** A command under way. */
+interface Begun {
+  /** Its exit code; null while it runs. */
+  ended(): Promise<number | null>;
+  end(): Promise<void>;
+}
+
+/**
+ * Ids are letters, digits and dashes. The command's words are arguments and never read as text. A shell of its own waits
+ * for it and writes down how it ended;
+ */
 const farStart = `
-d=$HOME/.cache/guesthouse/groups/$1; l=$d/$2.log; f=\${3:-$HOME}
-mkdir -p "$d" && chmod 700 "$d" && cd "$f" || exit 0
+d=$HOME/.cache/guesthouse/groups/$1; l=$d/$2.log; c=$d/$2.code; f=\${3:-$HOME}
+mkdir -p "$d" && chmod 700 "$d" && rm -f "$c" && cd "$f" || exit 0
 shift 3
 umask 077
-if command -v setsid >/dev/null; then setsid "$@" </dev/null >>"$l" 2>&1 &
-else nohup "$@" </dev/null >>"$l" 2>&1 & fi
-echo started`;
+s=$(command -v setsid || echo nohup)
+"$s" sh -c 'c=$1; shift; "$@"; echo "$?" >"$c"' sh "$c" "$@" </dev/null >>"$l" 2>&1 &
+echo "started $! $c"`;
+/** With setsid it leads a process group, without it is one process. */
+const farEnd = 'kill -KILL -- "-$1" 2>/dev/null || kill -KILL "$1" 2>/dev/null; exit 0';
 const farLog = 'tail -n "$3" -- "$HOME/.cache/guesthouse/groups/$1/$2.log" 2>/dev/null; exit 0';
+const farForget =
+  'd=$HOME/.cache/guesthouse/groups/$1; if [ -n "$2" ]; then rm -f "$d/$2.log" "$d/$2.code"; else rm -rf "$d"; fi';

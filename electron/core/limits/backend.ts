@@ -1,4 +1,10 @@
-import type { Ability, GroupBackendKind, GroupLimits, LimitName } from '../../../shared/model/group.ts';
+import type {
+  Ability,
+  GroupBackendKind,
+  GroupHost,
+  GroupLimits,
+  LimitName,
+} from '../../../shared/model/group.ts';
 import type { Facts } from './facts.ts';
 import type { Place } from './names.ts';
 import type { ContainerPlacement } from './placement.ts';
@@ -42,6 +48,8 @@ export interface Backend {
   /** Steps need the rights of root there. */
   readonly root: boolean;
   readonly abilities: readonly Ability[];
+  /** Why what runs in its groups would not outlive us; null where it does. */
+  readonly ends: GroupHost['ends'];
   /**
    * Makes a group's control group and sets its limits; may be done again at any time.
    * @param inner groups in it, whose processor limits the kernel may want out of the way first

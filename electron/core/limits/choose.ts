@@ -20,8 +20,11 @@ export function chooseBackend(facts: Facts): Backend {
         why: `systemd runs, but ${tools.join(', ')} is not installed.`,
         todo: 'Install systemd’s own programs (Debian: the package systemd).',
       });
-    if (facts.uid !== 0 && facts.userManager) return systemdBackend(facts, 'user');
+    const own = facts.uid !== 0 && facts.userManager?.bus ? facts.userManager : null;
+    // One that ends with the last login takes what runs in its groups along when our connection closes.
+    if (own && (own.lingers || !facts.far)) return systemdBackend(facts, 'user');
     if (root) return systemdBackend(facts, 'system');
+    if (own) return systemdBackend(facts, 'user');
   }
   if (delegated && ['memory', 'cpu', 'pids'].some((name) => delegated.controllers.includes(name)))
     if (!facts.systemd || delegated.inner) return v2Backend(facts, delegated, facts.uid !== 0 && facts.sudo);
@@ -32,6 +35,11 @@ export function chooseBackend(facts: Facts): Backend {
 
 function refusal(facts: Facts): GuesthouseError {
   const message = 'There can be no resource groups here.';
+  if (facts.systemd && facts.userManager && !facts.userManager.bus)
+    return new GuesthouseError('program-missing', message, {
+      why: `${facts.user}’s own systemd manager has no D-Bus, by which processes are moved.`,
+      todo: 'Install the package dbus-user-session (Debian) and log in anew.',
+    });
   if (facts.systemd)
     return new GuesthouseError('no-permission', message, {
       why: `systemd runs, but ${facts.user} has no manager of its own.`,

@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto';
 import { GuesthouseError, toWire, type WireError } from '../../../shared/errors.ts';
 import type { CoreEvent } from '../../../shared/ipc/events.ts';
-import {
-  type Ability,
-  type Group,
-  type GroupHit,
-  type GroupLimits,
-  type GroupMember,
-  type GroupUse,
-  limitWords,
-  type MemberState,
-  type NotHeld,
+import type {
+  Group,
+  GroupHit,
+  GroupLimits,
+  GroupMember,
+  GroupUse,
+  MemberState,
+  NotHeld,
 } from '../../../shared/model/group.ts';
 import type { Guest } from '../../../shared/model/guest.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -20,6 +18,7 @@ import type { Asking, HostContext, Hosts } from './hosts.ts';
 import type { Place } from './names.ts';
 import { mayFail, type Step } from './steps.ts';
 import type { GroupStore, StoredGroup, StoredMember } from './store.ts';
+import { refused, unheld, unknownDisks } from './unheld.ts';
 import type { Counters } from './usage.ts';
 
 export interface EngineDeps {
@@ -41,7 +40,6 @@ export interface LiveGroup {
   hits: readonly GroupHit[];
   /** By member's id. */
   members: Map<string, { state: MemberState; pids: readonly number[] }>;
-  containers: readonly string[];
   /** Last look at the group (key '') and its members. */
   before: Map<string, Counters>;
   use: GroupUse | null;
@@ -86,7 +84,6 @@ export class GroupEngine {
         notHeld: [],
         hits: [],
         members: new Map(),
-        containers: [],
         before: new Map(),
         use: null,
         fresh: false,
@@ -132,27 +129,15 @@ export class GroupEngine {
     const inner = this.inner(group);
     const live = this.live(group.id);
     const limits = this.effective(group);
-    const steps = ready.backend.ensure(
+    const { backend, facts } = ready;
+    const unknown = unknownDisks(facts, limits);
+    const steps = backend.ensure(
       this.place(group),
-      limits,
+      { ...limits, io: limits.io.filter(({ device }) => !unknown.includes(device)) },
       inner.map((one) => this.place(one)),
     );
     const failed = await this.run(ready, steps);
-    live.notHeld = [
-      ...ready.backend.abilities
-        .filter((ability) => ability.held !== 'yes' && isSet(limits, ability))
-        .map(({ limit, held, why, todo }) => ({
-          limit,
-          how: held === 'partly' ? ('partly' as const) : ('no' as const),
-          why: why ?? '',
-          todo,
-        })),
-      ...failed.flatMap(({ step, why }) =>
-        step.limit === undefined
-          ? []
-          : [{ limit: step.limit, how: 'no' as const, why: refusalOf(step.limit, why), todo: null }],
-      ),
-    ];
+    live.notHeld = [...unheld(backend, facts, limits), ...refused(failed)];
     live.state = 'applied';
     live.problem = null;
     for (const one of inner) if (this.live(one.id).state === 'applied') await this.set(ready, one);
@@ -172,7 +157,7 @@ export class GroupEngine {
     const failed = results.flatMap((why, index) => (why === null ? [] : [{ step: steps[index]!, why }]));
     const fatal = failed.find(({ step }) => !mayFail(step));
     if (fatal) {
-      const gone = /No such process/.test(fatal.why);
+      const gone = /No such process|Process with ID \d+ does not exist/.test(fatal.why);
       throw new GuesthouseError(
         gone ? 'not-found' : 'program-failed',
         `${ready.machine.name}: the control group was refused.`,
@@ -199,17 +184,7 @@ export class GroupEngine {
       parent,
       host,
       limits,
-      members: [
-        ...group.members.map((member) => this.memberRow(live, member)),
-        ...live.containers.map(
-          (container): GroupMember => ({
-            kind: 'container',
-            id: container,
-            name: this.deps.containerName(host, container) ?? container.slice(0, 12),
-            state: 'running',
-          }),
-        ),
-      ],
+      members: group.members.map((member) => this.memberRow(live, host, member)),
       state: live.state,
       problem: live.problem,
       notHeld: live.notHeld,
@@ -217,7 +192,7 @@ export class GroupEngine {
     };
   }
 
-  private memberRow(live: LiveGroup, member: StoredMember): GroupMember {
+  private memberRow(live: LiveGroup, host: string | null, member: StoredMember): GroupMember {
     const seen = live.members.get(member.id);
     switch (member.kind) {
       case 'guest': {
@@ -234,6 +209,10 @@ export class GroupEngine {
         const { id, name, command, startedAt } = member;
         const state = member.running === null ? 'ended' : (seen?.state ?? 'unknown');
         return { kind: 'application', id, name, state, command, startedAt, pid: member.running?.pid ?? null };
+      }
+      case 'container': {
+        const name = this.deps.containerName(host, member.id) ?? member.name;
+        return { kind: 'container', id: member.id, name, state: seen?.state ?? 'unknown' };
       }
       case 'process':
         return {
@@ -275,29 +254,6 @@ export class GroupEngine {
   }
 }
 
-const away = new Set([
-  'unreachable',
-  'timeout',
-  'auth-failed',
-  'host-key-unknown',
-  'host-key-changed',
-  'wrong-state',
-  'not-found',
-]);
-/** True for errors about reaching a machine, not about its groups. */
+const away = new Set(['unreachable', 'timeout', 'auth-failed', 'host-key-unknown', 'host-key-changed']);
+/** True for errors about reaching a machine ({@link Hosts} makes no others of them), not about its groups. */
 export const isAway = (error: unknown): boolean => error instanceof GuesthouseError && away.has(error.code);
-
-function isSet(limits: GroupLimits, { limit }: Ability): boolean {
-  if (limit === 'io') return limits.io.length > 0;
-  return limit !== 'pressure' && limit !== 'network' && limits[limit] !== null;
-}
-
-/** What the kernel said, in words. */
-function refusalOf(limit: NotHeld['limit'], why: string): string {
-  if ((limit === 'memoryMax' || limit === 'swapMax') && /busy/i.test(why))
-    return 'What runs has more memory than that, and the kernel found none to take back.';
-  if (limit === 'cpus' && /Invalid argument/.test(why))
-    return 'A group cannot have more processor time than the one it is in.';
-  if (limit === 'io' && /No such device/.test(why)) return 'The kernel has no such disk to limit.';
-  return `${limitWords[limit]}: ${why}.`;
-}

@@ -9,11 +9,17 @@ export interface Facts {
   readonly systemd: boolean;
   /** Programs that are there, of those groups need. */
   readonly programs: ReadonlySet<string>;
+  /** It is reached over SSH. */
+  readonly far: boolean;
   /** Runtime folder of this user's own manager, and that manager's control group; null without one. */
   readonly userManager: {
     readonly runtime: string;
     readonly group: string;
     readonly controllers: string[];
+    /** It answers on D-Bus, which moving processes needs; systemctl has a socket of its own. */
+    readonly bus: boolean;
+    /** It is kept when the last login ends (loginctl enable-linger). */
+    readonly lingers: boolean;
   } | null;
   /** Mount of cgroup2 and the controllers at its root; null without one. */
   readonly v2: { readonly mount: string; readonly controllers: string[] } | null;
@@ -43,6 +49,7 @@ export interface Facts {
 export const factsScript = `
 LC_ALL=C; export LC_ALL
 uid=$(id -u); echo "uid $uid"; echo "gid $(id -g)"; echo "user $(id -un)"
+[ "$1" = far ] && echo far yes
 if [ "$uid" != 0 ] && [ "$1" = far ] && command -v sudo >/dev/null && sudo -n true 2>/dev/null; then echo sudo yes; fi
 [ -d /run/systemd/system ] && echo systemd yes
 for p in systemctl systemd-run busctl setsid setpriv; do command -v "$p" >/dev/null && echo "program $p"; done
@@ -50,6 +57,8 @@ r=\${XDG_RUNTIME_DIR:-}; [ -S "$r/systemd/private" ] || r=/run/user/$uid
 if [ -S "$r/systemd/private" ]; then
   g=$(XDG_RUNTIME_DIR=$r systemctl --user show -p ControlGroup --value 2>/dev/null) && {
     echo "manager $r"; echo "manager-group $g"
+    [ -S "$r/bus" ] && echo manager-bus yes
+    [ -e "/var/lib/systemd/linger/$(id -un)" ] && echo manager-lingers yes
     for m in /sys/fs/cgroup /sys/fs/cgroup/unified; do
       [ -r "$m$g/cgroup.controllers" ] && echo "manager-controllers $(cat "$m$g/cgroup.controllers")"
     done
@@ -110,10 +119,17 @@ export function parseFacts(text: string): Facts {
     user: one('user') ?? '',
     sudo: one('sudo') === 'yes',
     systemd: one('systemd') === 'yes',
+    far: one('far') === 'yes',
     programs: new Set(all('program')),
     userManager:
       runtime !== null && group !== null
-        ? { runtime, group, controllers: words(one('manager-controllers') ?? '') }
+        ? {
+            runtime,
+            group,
+            controllers: words(one('manager-controllers') ?? ''),
+            bus: one('manager-bus') === 'yes',
+            lingers: one('manager-lingers') === 'yes',
+          }
         : null,
     v2: v2 === null ? null : { mount: v2, controllers: words(one('v2-controllers') ?? '') },
     delegated:

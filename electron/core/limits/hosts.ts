@@ -85,7 +85,12 @@ export class Hosts {
 
   private async lookFar(host: string, asking: Asking | null): Promise<HostContext> {
     const { around, targets } = this.deps;
-    const target = await targets.resolve(host);
+    const target = await targets.resolve(host).catch((error) => {
+      // Deleted, off or without an address: whoever asks cares that it cannot be reached.
+      if (!(error instanceof GuesthouseError)) throw error;
+      const { message, why, todo } = error;
+      throw new GuesthouseError('unreachable', message, { why, todo, subject: host });
+    });
     const title = `Looking at ${target.name}`;
     const controlPath = path.join(
       this.deps.runtime,
@@ -133,6 +138,7 @@ export function describeHost(host: string | null, { facts, backend, problem }: H
     summary: backend?.summary ?? problem?.message ?? '',
     problem,
     abilities: backend?.abilities ?? [],
+    ends: backend?.ends ?? null,
     devices: facts.disks.map(({ path: file, size, model }) => ({ path: file, size, model })),
     cores: facts.cores,
     memory: facts.memory,

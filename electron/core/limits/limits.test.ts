@@ -116,7 +116,13 @@ describe('limits as the kernel and systemd take them', () => {
 
 describe('how groups are made', () => {
   const programs = new Set(['systemctl', 'systemd-run', 'busctl']);
-  const manager = { runtime: '/run/user/1000', group: '/user.slice/x', controllers: ['memory', 'pids'] };
+  const manager = {
+    runtime: '/run/user/1000',
+    group: '/user.slice/x',
+    controllers: ['memory', 'pids'],
+    bus: true,
+    lingers: false,
+  };
   const v2 = { mount: '/sys/fs/cgroup', controllers: ['memory', 'cpu', 'pids', 'io'] };
 
   it('is by the manager of the person, which may not have been given all', () => {
@@ -146,6 +152,27 @@ describe('how groups are made', () => {
     expect(backend.enter(['web'], 'app-1', ['true'])).toContain('--uid=1000');
     const [move] = backend.move(['web'], 'app-1', [7, 8]);
     expect(move?.do === 'run' && move.argv.slice(-5)).toEqual(['au', '2', '7', '8', '0']);
+  });
+
+  it('outlives our connection: by the system’s where a far manager does not linger, or it says so', () => {
+    const far = facts({ systemd: true, programs, far: true, userManager: manager, v2 });
+    const lingering = { ...manager, lingers: true };
+    expect(chooseBackend({ ...far, sudo: true })).toMatchObject({ root: true, ends: null });
+    expect(chooseBackend({ ...far, sudo: true, userManager: lingering })).toMatchObject({
+      root: false,
+      ends: null,
+    });
+    expect(chooseBackend(far)).toMatchObject({
+      root: false,
+      ends: { command: 'sudo loginctl enable-linger mara', why: expect.stringContaining('last login') },
+    });
+    expect(chooseBackend({ ...far, far: false }).ends).toBeNull();
+    // Without D-Bus that manager could move nothing.
+    const deaf = { ...manager, bus: false };
+    expect(chooseBackend({ ...far, sudo: true, userManager: deaf }).root).toBe(true);
+    expect(() => chooseBackend({ ...far, userManager: deaf })).toThrow(
+      expect.objectContaining({ todo: expect.stringContaining('dbus-user-session') }),
+    );
   });
 
   it('is by a delegated part of version 2, or by version 1 where a folder is ours', () => {

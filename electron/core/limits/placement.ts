@@ -8,10 +8,18 @@ export interface ContainerPlacement {
   readonly root: boolean;
 }
 
-/**
- * Where a container goes that is to be in a group. The group is made first, where it is not there.
- * @param groupId a group's id or name
- * @param host guest or server the container is on; null: this machine. The group must be on the same one
- * @throws {GuesthouseError} `not-found`; `unsupported` where there are no groups, with how to get them
- */
-export type PlaceContainer = (groupId: string, host: string | null) => Promise<ContainerPlacement>;
+/** The groups of containers. `host`: guest or server; null: this machine. `container`: podman's full id. */
+export interface ContainerGroups {
+  /**
+   * Where a container goes that is to be in a group. The group is made first, where it is not there.
+   * @param group its id or name; it must be on the same machine
+   * @throws {GuesthouseError} `not-found`; `unsupported` where there are no groups, with how to get them
+   */
+  place(group: string, host: string | null): Promise<ContainerPlacement>;
+  /** It was made there, and is there for life. */
+  joined(group: string, host: string | null, container: string, name: string): Promise<void>;
+  /** Before it starts again: its group with its limits, or podman would make a control group without any. */
+  again(host: string | null, container: string): Promise<void>;
+  /** It was removed. */
+  left(container: string): Promise<void>;
+}

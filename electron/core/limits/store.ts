@@ -24,6 +24,8 @@ const storedMember = z.discriminatedUnion('kind', [
     running: running.nullable(),
     startedAt: z.number().nullable(),
   }),
+  // Also while it does not run: its group must be there with its limits before podman starts it again.
+  z.object({ kind: z.literal('container'), id: z.string().regex(/^[0-9a-f]{64}$/), name: text }),
   z.object({ kind: z.literal('process'), id: text.regex(/^[A-Za-z0-9-]+$/), name: text, running }),
 ]);
 export type StoredMember = z.output<typeof storedMember>;

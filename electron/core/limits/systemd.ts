@@ -76,6 +76,14 @@ export function systemdBackend(facts: Facts, manager: 'system' | 'user'): Backen
       ? 'Groups are slices of this system’s systemd.'
       : `Groups are slices of ${facts.user}’s own systemd manager.`,
     abilities: abilities(facts, manager),
+    ends:
+      !root && facts.far && user?.lingers !== true
+        ? {
+            why: `What runs in a group ends with ${facts.user}’s last login there, also when Guesthouse is closed.`,
+            todo: 'Have root keep that manager running.',
+            command: `sudo loginctl enable-linger ${facts.user}`,
+          }
+        : null,
     ensure: (place, limits) => [
       run(tool('systemctl', flag, 'start', sliceName(place))),
       run(tool('systemctl', flag, 'set-property', '--runtime', sliceName(place), ...sliceProperties(limits))),

@@ -109,6 +109,7 @@ export function v1Backend(facts: Facts, root: boolean): Backend {
     root,
     summary: `Groups are control groups of version 1${v2 ? ' (hybrid)' : ''}: ${[...facts.v1.keys()].join(', ')}.`,
     abilities: abilities(facts, bases),
+    ends: null,
     ensure(place, limits, inner) {
       const map = folders(place, null);
       return [

@@ -71,6 +71,7 @@ export function v2Backend(facts: Facts, area: NonNullable<Facts['delegated']>, r
       pressureAbility(facts),
       networkAbility,
     ],
+    ends: null,
     ensure: (place, limits) => [
       // A control group that gives controllers to its children may hold no process itself, but for the very root.
       ...(area.inner ? aside(area.folder) : []),

@@ -56,10 +56,10 @@ export class GroupWatch {
   }
 
   private members(ready: ReadyHost, group: StoredGroup): Member[] {
-    const { backend, facts } = ready;
-    const place = this.engine.place(group);
+    const { facts } = ready;
     return group.members.map((stored) => {
-      const node = backend.member(place, memberKey(stored.id));
+      const node = this.node(ready, group, stored);
+      if (stored.kind === 'container') return { stored, node, expected: null };
       if (stored.kind === 'guest') {
         const pid = this.engine.deps.guests().find(({ id }) => id === stored.id)?.pid ?? null;
         return { stored, node, expected: pid === null ? null : { pid, startTime: null } };
@@ -71,22 +71,13 @@ export class GroupWatch {
 
   private async sample(ready: ReadyHost, groups: readonly StoredGroup[]): Promise<GroupUse[]> {
     const { backend, machine } = ready;
-    const all = groups.map((group) => {
-      const place = this.engine.place(group);
-      const live = this.engine.live(group.id);
-      return {
-        group,
-        live,
-        node: backend.group(place),
-        members: this.members(ready, group),
-        containers: live.containers.map((id) => ({ id, folder: this.containerFolder(backend.kind, id) })),
-      };
-    });
-    const nodes = all.flatMap(({ group, node, members, containers }) => [
-      node,
-      ...members.map((member) => member.node),
-      ...containers.map(({ folder }) => backend.child(this.engine.place(group), folder)),
-    ]);
+    const all = groups.map((group) => ({
+      group,
+      live: this.engine.live(group.id),
+      node: backend.group(this.engine.place(group)),
+      members: this.members(ready, group),
+    }));
+    const nodes = all.flatMap(({ node, members }) => [node, ...members.map((member) => member.node)]);
     const files = [
       ...new Set([
         ...nodes.flatMap(filesOf),
@@ -101,22 +92,17 @@ export class GroupWatch {
     );
     const at = this.engine.deps.clock.now();
     const uses: GroupUse[] = [];
-    for (const { group, live, node, members, containers } of all) {
+    for (const { group, live, node, members } of all) {
       const children = survey.folders.get(node.folder) ?? null;
       if (children === null) {
         // Removed behind our back, or the machine was started anew.
         live.before.clear();
         await this.engine.apply(group).catch(() => {});
         live.fresh = true;
-      } else live.containers = children.flatMap((name) => containerOf(name) ?? []);
-      for (const member of members) await this.follow(ready, group, live, member, survey);
+      } else await this.note(group, children);
+      for (const member of members) await this.follow(ready, group, live, member, survey, children ?? []);
       if (children === null) continue;
-      const found: MemberCounters[] = [
-        ...members.map(({ stored, node: own }) => this.counted(live, stored.id, own, survey, at)),
-        ...containers.map(({ id, folder }) =>
-          this.counted(live, id, backend.child(this.engine.place(group), folder), survey, at),
-        ),
-      ];
+      const found = members.map(({ stored, node: own }) => this.counted(live, stored.id, own, survey, at));
       const now = readCounters(node, survey, at);
       const before = live.before.get('') ?? null;
       if (before ?? live.fresh) live.hits = addHits(live.hits, now, before ?? { ...nothing, at }, found);
@@ -128,8 +114,27 @@ export class GroupWatch {
     return uses;
   }
 
-  private containerFolder(kind: string, id: string): string {
-    return kind === 'systemd' ? `libpod-${id}.scope` : `libpod-${id}`;
+  /** A member's own control group. */
+  node({ backend }: ReadyHost, group: StoredGroup, { kind, id }: StoredMember): NodeFiles {
+    const place = this.engine.place(group);
+    if (kind !== 'container') return backend.member(place, memberKey(id));
+    return backend.child(place, backend.kind === 'systemd' ? `libpod-${id}.scope` : `libpod-${id}`);
+  }
+
+  /** Containers are there by what podman was told, maybe by someone else. */
+  private async note(group: StoredGroup, children: readonly string[]): Promise<void> {
+    for (const id of children.flatMap((name) => containerOf(name) ?? []))
+      if (!group.members.some((one) => one.id === id)) await this.addContainer(group.id, id, id.slice(0, 12));
+  }
+
+  async addContainer(group: string, id: string, name: string): Promise<void> {
+    const { store } = this.engine.deps;
+    if (!store.has(group) || store.find(group).members.some((one) => one.id === id)) return;
+    await store.change(group, (one) => ({
+      ...one,
+      members: [...one.members, { kind: 'container', id, name }],
+    }));
+    this.engine.tell(group);
   }
 
   private counted(live: LiveGroup, id: string, node: NodeFiles, survey: Survey, at: number): MemberCounters {
@@ -149,6 +154,7 @@ export class GroupWatch {
     live: LiveGroup,
     member: Member,
     survey: Survey,
+    children: readonly string[],
   ) {
     const { store, log } = this.engine.deps;
     const { stored, node, expected } = member;
@@ -176,21 +182,24 @@ export class GroupWatch {
       return;
     }
     if (stored.kind === 'guest') return void set(pids.length > 0 ? 'running' : 'off');
+    if (stored.kind === 'container')
+      return void set(children.some((name) => containerOf(name) === stored.id) ? 'running' : 'off');
     if (pids.length > 0) {
       set('running');
       if (stored.kind === 'application' && (stored.running === null || !alive))
         await this.adopt(ready, group, stored.id, pids[0]!);
       return;
     }
+    const news = live.members.get(stored.id)?.state !== 'ended';
     set('ended');
-    if (stored.kind === 'application' && stored.running !== null) {
+    if (stored.kind === 'application' && stored.running !== null)
       await store.changeMember(group.id, stored.id, (one) =>
         one.kind === 'application' ? { ...one, running: null } : one,
       );
+    if (news)
       await this.engine
         .run(ready, ready.backend.leave(this.engine.place(group), memberKey(stored.id)))
         .catch(() => {});
-    }
   }
 
   /** Moves processes into a member's own control group. @throws when they are gone or it is refused */

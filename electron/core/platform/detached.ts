@@ -21,7 +21,7 @@ export interface Entrance {
   readonly wrap: (argv: readonly string[]) => readonly [string, ...string[]];
   /** End of the group's path in /proc/PID/cgroup. */
   readonly path: string;
-  /** Rather not at all than outside. */
+  /** Rather not at all than outside: what could not enter has ended, and the log says why. */
   readonly orFail?: boolean;
 }
 
@@ -39,7 +39,7 @@ export async function spawnDetached(
   if (options.enter) {
     const child = await attempt(argv, options, 'group');
     if (child) return child;
-    if (options.enter.orFail) throw new Error('Its control group could not be entered.');
+    if (options.enter.orFail) throw new Error('The program that enters a control group is not there.');
   }
   if (await hasUserManager()) {
     const child = await attempt(argv, options, 'scope');
@@ -81,7 +81,10 @@ async function attempt(
     if (where !== 'none' && (error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
-  if (where === 'group') return (await isIn(child, enter?.path ?? '')) ? child : null;
+  if (where === 'group') {
+    const entered = await isIn(child, enter?.path ?? '');
+    return entered || enter?.orFail ? child : null;
+  }
   return where === 'scope' && (await scopeFailed(child)) ? null : child;
 }
 

@@ -45,19 +45,20 @@ const orNone =
   (read: (text: string) => number) =>
   (text: string): number | 'none' =>
     text === 'none' ? 'none' : read(text);
-/** `/dev/vda:wbps=2M,riops=100` */
+/** `/dev/vda:wbps=2M,riops=100`; `/dev/vda:none` takes its limits away. */
 const disk = (text: string, before: GroupLimits['io']): GroupLimits['io'] => {
   const [device = '', list = ''] = text.split(':');
   const one = { device, readBytes: null, writeBytes: null, readOps: null, writeOps: null } as {
     -readonly [K in keyof GroupLimits['io'][number]]: GroupLimits['io'][number][K];
   };
-  for (const part of list.split(',').filter(Boolean)) {
+  for (const part of list === 'none' ? [] : list.split(',')) {
     const [name, value = ''] = part.split('=');
     if (name === 'rbps') one.readBytes = size(value);
     else if (name === 'wbps') one.writeBytes = size(value);
     else if (name === 'riops') one.readOps = amount(value);
     else if (name === 'wiops') one.writeOps = amount(value);
-    else throw new InvalidArgumentError('A disk is DEVICE:rbps=SIZE,wbps=SIZE,riops=N,wiops=N.');
+    else
+      throw new InvalidArgumentError('A disk is DEVICE:rbps=SIZE,wbps=SIZE,riops=N,wiops=N, or DEVICE:none.');
   }
   return [...before.filter((each) => each.device !== device), one];
 };
@@ -82,7 +83,7 @@ const withLimits = (command: Command): Command =>
     .option('--tasks <n>', 'processes and threads', orNone(amount))
     .option(
       '--disk <limit>',
-      'DEVICE:rbps=SIZE,wbps=SIZE,riops=N,wiops=N; again for more',
+      'DEVICE:rbps=SIZE,wbps=SIZE,riops=N,wiops=N or DEVICE:none; again for more',
       (text: string, before: GroupLimits['io'] | undefined) => disk(text, before ?? []),
     );
 
@@ -98,7 +99,10 @@ function limitsFrom(before: GroupLimits, given: LimitOptions): GroupLimits {
     cpus: pick(given.cpus, before.cpus),
     cpuWeight: pick(given.weight, before.cpuWeight),
     tasksMax: pick(given.tasks, before.tasksMax),
-    io: [...others, ...(given.disk ?? [])],
+    io: [
+      ...others,
+      ...(given.disk ?? []).filter(({ device: _, ...rates }) => Object.values(rates).some(Boolean)),
+    ],
   };
 }
 
@@ -199,7 +203,11 @@ export function registerGroups(program: Command, runner: Runner): void {
             .filter(Boolean)
             .map((line) => plain(line!))
             .join('\n')
-        : `${plain(found.summary)}\n${table(['LIMIT', 'HELD', ''], rows)}`,
+        : [
+            plain(found.summary),
+            ...(found.ends ? [plain(`${found.ends.why} ${found.ends.todo} ${found.ends.command}`)] : []),
+            table(['LIMIT', 'HELD', ''], rows),
+          ].join('\n'),
       code: problem ? 1 : 0,
     };
   });

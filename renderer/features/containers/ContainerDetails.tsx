@@ -10,6 +10,7 @@ import {
   useContainerHosts,
   useContainerView,
 } from '../../stores/containers.ts';
+import { useGroups } from '../../stores/groups.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -79,6 +80,9 @@ export function ContainerDetails({ container }: { container: Container }) {
 
 function Overview({ container, detail }: { container: Container; detail: ContainerDetail | null }) {
   const host = useContainerHosts((state) => state.byId[container.host]);
+  const group = useGroups((state) => state.all).find(({ members }) =>
+    members.some(({ id }) => id === container.podmanId),
+  );
   const limits = detail?.inForce ?? detail?.wanted ?? null;
   const lines = limits ? limitLines(limits, host?.facts ?? null) : [];
   return (
@@ -126,6 +130,7 @@ function Overview({ container, detail }: { container: Container; detail: Contain
           <span className="mono selectable">{joinWords(container.command) || 'the image’s own'}</span>
         </Fact>
         <Fact name="On">{host?.name ?? container.host}</Fact>
+        {group && <Fact name="Group">{`${group.name}, for life: its limits hold for this one too`}</Fact>}
         {container.ports.length > 0 && (
           <Fact name="Ports">
             {container.ports.map((port) => (

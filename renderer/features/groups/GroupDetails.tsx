@@ -1,27 +1,24 @@
 import { Ellipsis, Plus } from 'lucide-react';
-import { useEffect } from 'react';
 import {
   type Group,
   type GroupHit,
-  type GroupMember,
   type GroupUse,
   hitWords,
   limitWords,
 } from '../../../shared/model/group.ts';
-import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
-import { groupDone, useGroupHistory, useGroupHosts } from '../../stores/groups.ts';
+import { useGroupHistory, useGroupHosts } from '../../stores/groups.ts';
 import { hostNameOf } from '../../stores/servers.ts';
 import { useUi } from '../../stores/ui.ts';
-import { Button, IconButton } from '../../ui/Button.tsx';
-import { Disclosure } from '../../ui/Disclosure.tsx';
+import { Button } from '../../ui/Button.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { bytes, cores, moment } from '../../ui/format.ts';
-import { MenuButton, type MenuEntry } from '../../ui/Menu.tsx';
+import { MenuButton } from '../../ui/Menu.tsx';
 import panes from '../../ui/panes.module.css';
-import { CopyText, Dot } from '../../ui/parts.tsx';
-import { memberRowTestId, testIds } from '../../ui/testids.ts';
+import { testIds } from '../../ui/testids.ts';
 import { UseGraph } from '../../ui/UseGraph.tsx';
+import { GroupAbilities } from './GroupAbilities.tsx';
+import { GroupMembers } from './GroupMembers.tsx';
 import css from './groups.module.css';
 
 export function GroupDetails({ group }: { group: Group }) {
@@ -96,16 +93,16 @@ export function GroupDetails({ group }: { group: Group }) {
           <ErrorNote error={group.problem} write={writeClipboard} />
         )}
         {group.notHeld.map((one) => (
-          <p key={one.limit} className={panes.note}>
+          <p key={`${one.limit} ${one.why}`} className={panes.note}>
             <b>{limitWords[one.limit]}</b>
             {one.how === 'partly' ? ' is held in part. ' : ' is not held. '}
             {[one.why, one.todo].filter(Boolean).join(' ')}
           </p>
         ))}
         <Graphs group={group} />
-        <Members group={group} />
+        <GroupMembers group={group} />
         <Hits hits={group.hits} />
-        <Abilities host={group.host} />
+        <GroupAbilities host={group.host} />
       </div>
     </>
   );
@@ -231,124 +228,6 @@ function IoLimitFact({ device, readBytes, writeBytes, readOps, writeOps }: Group
   );
 }
 
-const memberWords: Record<
-  GroupMember['state'],
-  { tone: 'running' | 'waiting' | 'failed' | 'off'; word: string }
-> = {
-  running: { tone: 'running', word: 'Running' },
-  outside: { tone: 'failed', word: 'Outside' },
-  ended: { tone: 'off', word: 'Ended' },
-  off: { tone: 'off', word: 'Off' },
-  unknown: { tone: 'off', word: 'Not known' },
-};
-const kindWords: Record<GroupMember['kind'], string> = {
-  guest: 'Guest',
-  container: 'Container',
-  application: 'Application',
-  process: 'Process',
-};
-
-function Members({ group }: { group: Group }) {
-  const last = useGroupHistory(group.id).at(-1);
-  return (
-    <div>
-      <h3>Members</h3>
-      {group.members.length === 0 ? (
-        <p className="muted">
-          Nobody yet. Add a guest, start an application in it, or move a running process in.
-        </p>
-      ) : (
-        <ul className={css.members} aria-label={`Members of ${group.name}`}>
-          {group.members.map((member) => {
-            const use = last?.members.find((one) => one.id === member.id);
-            return (
-              <li key={member.id} className={css.member} data-testid={memberRowTestId(member.name)}>
-                <span className={css.memberName} title={titleOf(member)}>
-                  {member.name}
-                  <small className="muted">{kindWords[member.kind]}</small>
-                </span>
-                <Dot {...memberWords[member.state]} />
-                <span className={css.number}>{use?.cpu == null ? '–' : cores(use.cpu)}</span>
-                <span className={css.number}>{use?.memory == null ? '–' : bytes(use.memory)}</span>
-                <MenuButton
-                  label={`Actions for ${member.name}`}
-                  button={
-                    <IconButton
-                      label={`Actions for ${member.name}`}
-                      size="small"
-                      icon={<Ellipsis size={16} />}
-                    />
-                  }
-                  entries={memberActions(group, member)}
-                />
-              </li>
-            );
-          })}
-        </ul>
-      )}
-    </div>
-  );
-}
-
-const titleOf = (member: GroupMember) =>
-  member.kind === 'application'
-    ? member.command.join(' ')
-    : member.kind === 'process'
-      ? `process ${member.pid}`
-      : member.id;
-
-function memberActions(group: Group, member: GroupMember): MenuEntry[] {
-  const { id } = group;
-  const ref = { id, member: member.id };
-  const runs = member.state === 'running' || member.state === 'outside';
-  const end = (force: boolean) => void groupDone(call('groups.endMember', { ...ref, force }));
-  const out: MenuEntry = {
-    id: 'out',
-    label: runs ? 'Take out of the group' : 'Remove from the group',
-    apart: true,
-    run: () => void groupDone(call('groups.removeMember', ref)),
-  };
-  switch (member.kind) {
-    case 'guest':
-      return [
-        {
-          id: 'show',
-          label: 'Show the guest',
-          run: () => {
-            useUi.getState().select([member.id], member.id);
-            useUi.getState().go('guests');
-          },
-        },
-        out,
-      ];
-    case 'container':
-      return [{ id: 'show', label: 'Show containers', run: () => useUi.getState().go('containers') }];
-    case 'application':
-      return [
-        {
-          id: 'log',
-          label: 'What it wrote…',
-          run: () => useUi.getState().open({ kind: 'group-log', ...ref }),
-        },
-        {
-          id: 'again',
-          label: 'Start again',
-          disabled: runs,
-          run: () => void groupDone(call('groups.startAgain', ref)),
-        },
-        { id: 'end', label: 'Ask it to end', disabled: !runs, run: () => end(false) },
-        { id: 'kill', label: 'End it by force', disabled: !runs, dangerous: true, run: () => end(true) },
-        out,
-      ];
-    case 'process':
-      return [
-        { id: 'end', label: 'Ask it to end', disabled: !runs, run: () => end(false) },
-        { id: 'kill', label: 'End it by force', disabled: !runs, dangerous: true, run: () => end(true) },
-        out,
-      ];
-  }
-}
-
 function Hits({ hits }: { hits: readonly GroupHit[] }) {
   return (
     <div data-testid={testIds.groupHits}>
@@ -369,58 +248,5 @@ function Hits({ hits }: { hits: readonly GroupHit[] }) {
         </ul>
       )}
     </div>
-  );
-}
-
-/** What the group's machine can hold, and how to get the rest. */
-function Abilities({ host }: { host: string | null }) {
-  const looked = useGroupHosts((state) => state.byHost[host ?? '']);
-  useEffect(() => void useGroupHosts.getState().fetch(host), [host]);
-  const found = looked?.host;
-  if (!found) return null;
-  const name = host === null ? 'this computer' : hostNameOf(host);
-  const short = found.abilities.filter(({ held }) => held !== 'yes');
-  const full = found.abilities.filter(({ held }) => held === 'yes');
-  return (
-    <Disclosure title={`What ${name} can hold`}>
-      <p>{found.summary}</p>
-      {full.length > 0 && (
-        <p>{`Held: ${full.map(({ limit }) => limitWords[limit].toLowerCase()).join(', ')}.`}</p>
-      )}
-      <dl className={panes.facts}>
-        {short.map((one) => (
-          <Ability key={one.limit} {...one} />
-        ))}
-      </dl>
-      <p className="muted">
-        A guest has limits of its own beside its group’s: its disks, its processors and its memory, on its
-        Hardware tab.
-      </p>
-    </Disclosure>
-  );
-}
-
-function Ability({
-  limit,
-  held,
-  why,
-  todo,
-  command,
-}: {
-  limit: keyof typeof limitWords;
-  held: 'yes' | 'partly' | 'no';
-  why: string | null;
-  todo: string | null;
-  command: string | null;
-}) {
-  return (
-    <>
-      <dt>{limitWords[limit]}</dt>
-      <dd>
-        <b>{held === 'no' ? 'Not held. ' : 'In part. '}</b>
-        {[why, todo].filter(Boolean).join(' ')}
-        {command && <CopyText text={command} label="command" write={writeClipboard} wrap />}
-      </dd>
-    </>
   );
 }

@@ -256,6 +256,9 @@ export function RemoveGroupDialog({ id }: { id: string }) {
       }}
     >
       <p>What runs in it goes on, without its limits. What its applications wrote is deleted.</p>
+      {group.members.some(({ kind }) => kind === 'container') && (
+        <p className="muted">Its containers must be removed first: they are in it for life.</p>
+      )}
       {group.limits.memoryMax !== null && (
         <p className="muted">Without the memory limit, members may take all that is free.</p>
       )}

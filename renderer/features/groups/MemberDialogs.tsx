@@ -3,7 +3,7 @@ import { toWire, type WireError } from '../../../shared/errors.ts';
 import type { MovableProcess } from '../../../shared/model/group.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
-import { groupDone, useGroups } from '../../stores/groups.ts';
+import { groupDone, useGroupHosts, useGroups } from '../../stores/groups.ts';
 import { useGuests } from '../../stores/guests.ts';
 import { operationEnd } from '../../stores/operations.ts';
 import { useUi } from '../../stores/ui.ts';
@@ -17,6 +17,7 @@ import { Progress } from '../../ui/parts.tsx';
 import { Select } from '../../ui/Select.tsx';
 import { testIds } from '../../ui/testids.ts';
 import { splitWords } from './form.ts';
+import { GroupEnds } from './GroupAbilities.tsx';
 import { groupOfGuest } from './GroupDialogs.tsx';
 import css from './groups.module.css';
 
@@ -80,6 +81,8 @@ export function AddGuestDialog({ id }: { id: string }) {
 
 export function StartApplicationDialog({ id }: { id: string }) {
   const group = useGroups((state) => state.byId[id]);
+  const host = group?.host ?? null;
+  const ends = useGroupHosts((state) => state.byHost[host ?? '']?.host?.ends != null);
   const [line, setLine] = useState('');
   const [name, setName] = useState('');
   const [folder, setFolder] = useState('');
@@ -156,7 +159,10 @@ export function StartApplicationDialog({ id }: { id: string }) {
         problem={folder !== '' && !folder.startsWith('/') ? 'A whole path, beginning with /.' : null}
       />
       <TextField label="Name" value={name} onChange={setName} placeholder={words?.[0] ?? ''} />
-      <p className="muted">It goes on when Guesthouse is closed. What it writes is kept in a log.</p>
+      <p className="muted">
+        {ends ? '' : 'It goes on when Guesthouse is closed. '}What it writes is kept in a log.
+      </p>
+      <GroupEnds host={host} />
     </Dialog>
   );
 }
