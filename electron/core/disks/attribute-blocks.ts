@@ -1,6 +1,6 @@
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { crc32c } from './crc.ts';
-import type { PlannedChange } from './edit-plan.ts';
+import type { PlannedChange } from './edit-places.ts';
 import type { Ext4 } from './ext4/ext4.ts';
 import { roCompatBits } from './ext4/superblock.ts';
 import { blockXattrs } from './ext4/xattrs.ts';

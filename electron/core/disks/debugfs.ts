@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { withoutInherited } from '../platform/descriptors.ts';
 import { baseEnv, run } from '../platform/exec.ts';
-import type { PlannedChange } from './edit-plan.ts';
+import type { PlannedChange } from './edit-places.ts';
 import { limited } from './limits.ts';
 
 /**

@@ -1,4 +1,5 @@
 import { GuesthouseError } from '../../../shared/errors.ts';
+import { baseOf, checkName, dirOf, Places, type PlannedChange } from './edit-places.ts';
 import type { Ext4 } from './ext4/ext4.ts';
 import type { Inode } from './ext4/inode.ts';
 import type { GuestRoot } from './guestfs.ts';
@@ -20,50 +21,10 @@ export interface WriteOptions {
   parents?: boolean;
 }
 
-/** One change to one name, as it will be. */
-export type Change =
-  | {
-      readonly kind: 'file';
-      readonly content: Buffer;
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-      readonly xattrs: ReadonlyMap<string, Buffer>;
-    }
-  | { readonly kind: 'symlink'; readonly target: string; readonly xattrs: ReadonlyMap<string, Buffer> }
-  | { readonly kind: 'folder'; readonly mode: number; readonly uid: number; readonly gid: number }
-  | { readonly kind: 'removed'; readonly folder: boolean }
-  | { readonly kind: 'attributes'; readonly mode: number; readonly uid: number; readonly gid: number };
-
-export interface PlannedChange {
-  /** Canonical path in the guest. */
-  readonly path: string;
-  /** The file system it is on. */
-  readonly mountPath: string;
-  readonly fs: Ext4;
-  /** The existing folder nearest above. */
-  readonly folderInode: number;
-  /** Folders between that one and the name which this transaction makes. */
-  readonly newFolders: readonly string[];
-  readonly name: string;
-  /** What stands there now. */
-  readonly existing: Inode | null;
-  readonly overwrite: boolean;
-  readonly change: Change;
-}
-
 /** Attributes that must not outlive the content they were made for (capabilities(7), IMA). */
 const contentBound = new Set(['security.capability', 'security.ima', 'security.evm']);
 const maxContent = 64 << 20;
 const safeAttribute = /^[\w.:@-]+$/;
-
-interface Folder {
-  readonly path: string;
-  readonly mountPath: string;
-  readonly fs: Ext4;
-  readonly inode: number;
-  readonly newFolders: readonly string[];
-}
 
 /**
  * Collects changes to a guest's files, each checked against the disk as it is when it is asked for. Paths are led
@@ -71,12 +32,14 @@ interface Folder {
  * to the same path win. Nothing is written here. Calls are worked off in order whether awaited or not.
  */
 export class EditPlan {
-  private readonly planned = new Map<string, PlannedChange>();
+  private readonly places: Places;
   private tail: Promise<void> = Promise.resolve();
   private failure: { error: unknown } | null = null;
 
   /** @param guest the disk as it is before the edit, to be looked at */
-  constructor(readonly guest: GuestRoot) {}
+  constructor(readonly guest: GuestRoot) {
+    this.places = new Places(guest);
+  }
 
   /** Writes a whole file, new or in place of the one there. */
   write(path: string, content: Uint8Array | string, options: WriteOptions = {}): Promise<void> {
@@ -87,12 +50,12 @@ export class EditPlan {
     const bytes = Buffer.from(content);
     if (bytes.length > maxContent)
       throw new GuesthouseError('invalid-input', `${path} would become too large.`);
-    const target = await this.locate(path, options.parents ?? false);
+    const target = await this.places.locate(path, options.parents ?? false);
     const { existing, before } = target;
     if (existing?.type === 'directory') throw isFolder(path);
     const old = existing?.type === 'file' ? toStat(existing) : null;
     const xattrs = await this.xattrsFor(target.fs, existing, options);
-    this.put(target, {
+    this.places.put(target, {
       overwrite: (options.overwrite ?? false) || before?.overwrite === true,
       change: {
         kind: 'file',
@@ -129,10 +92,10 @@ export class EditPlan {
     checkName(target, 'A link target');
     if (target === '' || target.length > 4095)
       throw new GuesthouseError('invalid-input', 'Not a link target.');
-    const place = await this.locate(path, options.parents ?? false);
+    const place = await this.places.locate(path, options.parents ?? false);
     if (place.existing?.type === 'directory') throw isFolder(path);
     const xattrs = await this.xattrsFor(place.fs, place.existing, {});
-    this.put(place, {
+    this.places.put(place, {
       overwrite: (options.overwrite ?? false) || place.before?.overwrite === true,
       change: { kind: 'symlink', target, xattrs },
     });
@@ -150,14 +113,14 @@ export class EditPlan {
     path: string,
     options: { overwrite?: boolean; recursive?: boolean },
   ): Promise<void> {
-    const parent = await this.folder(dirOf(path), false).catch((error) => {
+    const parent = await this.places.folder(dirOf(path), false).catch((error) => {
       if (error instanceof GuesthouseError && error.code === 'not-found') return null;
       throw error;
     });
     if (!parent) return;
-    const place = await this.locateIn(parent, baseOf(path));
+    const place = await this.places.locateIn(parent, baseOf(path));
     if (place.existing === null) {
-      this.planned.delete(place.path);
+      this.places.planned.delete(place.path);
       return;
     }
     if (place.existing.type === 'directory') {
@@ -165,7 +128,7 @@ export class EditPlan {
       for (const entry of await place.fs.entries(place.existing))
         await this.planRemove(`${place.path}/${entry.name}`, options);
     }
-    this.put(place, {
+    this.places.put(place, {
       overwrite: (options.overwrite ?? false) || place.before?.overwrite === true,
       change: { kind: 'removed', folder: place.existing.type === 'directory' },
     });
@@ -183,7 +146,7 @@ export class EditPlan {
     path: string,
     options: { mode?: number; uid?: number; gid?: number; parents?: boolean },
   ): Promise<void> {
-    const place = await this.locate(path, options.parents ?? false);
+    const place = await this.places.locate(path, options.parents ?? false);
     if (place.existing && place.existing.type !== 'directory')
       throw new GuesthouseError('wrong-state', `${path} on the guest's disk is not a folder.`, {
         why: `It is a ${place.existing.type}.`,
@@ -192,7 +155,7 @@ export class EditPlan {
     if (place.existing) {
       const old = toStat(place.existing);
       if (mode === undefined && uid === undefined && gid === undefined) return;
-      this.put(place, {
+      this.places.put(place, {
         overwrite: false,
         change: {
           kind: 'attributes',
@@ -208,7 +171,7 @@ export class EditPlan {
         uid: uid ?? 0,
         gid: gid ?? 0,
       } as const;
-      this.put(place, { overwrite: false, change });
+      this.places.put(place, { overwrite: false, change });
     }
   }
 
@@ -227,9 +190,9 @@ export class EditPlan {
   }
 
   private async statPlanned(path: string): Promise<GuestStat | null> {
-    const parent = await this.folder(dirOf(path), false).catch(() => null);
+    const parent = await this.places.folder(dirOf(path), false).catch(() => null);
     if (!parent) return null;
-    const place = await this.locateIn(parent, baseOf(path));
+    const place = await this.places.locateIn(parent, baseOf(path));
     if (!place.before) return place.existing ? toStat(place.existing) : null;
     return place.before.change.kind === 'removed' ? null : plannedStat(place.before);
   }
@@ -238,7 +201,7 @@ export class EditPlan {
   async changes(): Promise<readonly PlannedChange[]> {
     await this.tail;
     if (this.failure) throw this.failure.error;
-    return [...this.planned.values()];
+    return [...this.places.planned.values()];
   }
 
   private queue(work: () => Promise<void>): Promise<void> {
@@ -250,10 +213,10 @@ export class EditPlan {
   }
 
   private async attributes(path: string, wish: { mode?: number; uid?: number; gid?: number }): Promise<void> {
-    const place = await this.locate(path, false);
+    const place = await this.places.locate(path, false);
     const planned = place.before?.change;
     if (planned && 'mode' in planned) {
-      this.put(place, { overwrite: place.before!.overwrite, change: { ...planned, ...wish } });
+      this.places.put(place, { overwrite: place.before!.overwrite, change: { ...planned, ...wish } });
       return;
     }
     if (!place.existing || planned)
@@ -261,77 +224,7 @@ export class EditPlan {
     if (place.existing.type === 'symlink')
       throw new GuesthouseError('wrong-state', `${path} on the guest's disk is a symbolic link.`);
     const { mode, uid, gid } = toStat(place.existing);
-    this.put(place, { overwrite: false, change: { kind: 'attributes', mode, uid, gid, ...wish } });
-  }
-
-  private put(
-    place: Awaited<ReturnType<EditPlan['locateIn']>>,
-    what: Pick<PlannedChange, 'overwrite' | 'change'>,
-  ): void {
-    const { path, mountPath, fs, folderInode, newFolders, name, existing } = place;
-    this.planned.set(path, {
-      path,
-      mountPath,
-      fs,
-      folderInode,
-      newFolders,
-      name,
-      existing,
-      ...what,
-    });
-  }
-
-  private async locate(path: string, parents: boolean) {
-    return this.locateIn(await this.folder(dirOf(path), parents), baseOf(path));
-  }
-
-  private async locateIn(folder: Folder, name: string) {
-    checkName(name, 'A file name');
-    const path = join(folder.path, name);
-    if (this.guest.volumeAt(path))
-      throw new GuesthouseError('wrong-state', `${path} is a mount point of the guest and stays.`);
-    const number =
-      folder.newFolders.length > 0
-        ? null
-        : await folder.fs.lookup(await folder.fs.readInode(folder.inode), name);
-    const existing = number === null ? null : await folder.fs.readInode(number);
-    return {
-      path,
-      name,
-      fs: folder.fs,
-      mountPath: folder.mountPath,
-      folderInode: folder.inode,
-      newFolders: folder.newFolders,
-      existing,
-      before: this.planned.get(path) ?? null,
-    };
-  }
-
-  private async folder(path: string, parents: boolean): Promise<Folder> {
-    const place = await this.guest.resolveIfAny(path);
-    if (place) {
-      if (place.inode.type !== 'directory')
-        throw new GuesthouseError('wrong-state', `${path} on the guest's disk is not a folder.`);
-      const { mount, inode } = place;
-      if (this.planned.get(place.path)?.change.kind === 'removed')
-        throw new GuesthouseError('wrong-state', `${path} is to be removed in the same edit.`);
-      return { path: place.path, mountPath: mount.path, fs: mount.fs, inode: inode.number, newFolders: [] };
-    }
-    if (path === '/') throw new GuesthouseError('not-found', 'The guest has no root folder.');
-    const above = await this.folder(dirOf(path), parents);
-    const name = baseOf(path);
-    const own = join(above.path, name);
-    if (this.planned.get(own)?.change.kind !== 'folder') {
-      if (!parents) throw new GuesthouseError('not-found', `${path} is not on the guest's disk.`);
-      const target = await this.locateIn(above, name);
-      // A name that exists but did not resolve is a link to nowhere: making a folder over it would surprise.
-      if (target.existing)
-        throw new GuesthouseError('wrong-state', `${path} on the guest's disk leads nowhere.`, {
-          why: 'It is a symbolic link whose target is missing.',
-        });
-      this.put(target, { overwrite: false, change: { kind: 'folder', mode: 0o755, uid: 0, gid: 0 } });
-    }
-    return { ...above, path: own, newFolders: [...above.newFolders, name] };
+    this.places.put(place, { overwrite: false, change: { kind: 'attributes', mode, uid, gid, ...wish } });
   }
 
   private async xattrsFor(
@@ -392,36 +285,4 @@ function checkMode(mode: number): number {
   if (!Number.isInteger(mode) || mode < 0 || mode > 0o7777)
     throw new GuesthouseError('invalid-input', `${mode} is not a file mode.`);
   return mode;
-}
-
-/**
- * Names go into debugfs commands, whose parser knows quotes, lines and `<inode>`: whatever means something to it is
- * refused, wherever the name came from.
- */
-export function checkName(name: string, what: string): void {
-  if (
-    /[\0-\x1f\x7f"'\\<>\ufffd]/.test(name) ||
-    (what === 'A file name' && (name === '' || /^\.{0,2}$/.test(name)))
-  )
-    throw new GuesthouseError('invalid-input', `${what} on the guest's disk cannot be edited.`, {
-      why: `${JSON.stringify(name)} holds characters that are not allowed here.`,
-    });
-  if (what === 'A file name' && Buffer.byteLength(name) > 255)
-    throw new GuesthouseError('invalid-input', 'The file name is too long.');
-}
-
-function parts(path: string): string[] {
-  if (!path.startsWith('/'))
-    throw new GuesthouseError('invalid-input', `${JSON.stringify(path)} is no absolute path.`);
-  return path.split('/').filter((part) => part !== '' && part !== '.');
-}
-
-const dirOf = (path: string) => `/${parts(path).slice(0, -1).join('/')}`;
-const join = (dir: string, name: string) => (dir === '/' ? `/${name}` : `${dir}/${name}`);
-
-function baseOf(path: string): string {
-  const name = parts(path).at(-1);
-  if (name === undefined)
-    throw new GuesthouseError('invalid-input', 'The root folder itself cannot be changed.');
-  return name;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { crc32, crc32c } from './crc.ts';
-import { checkName } from './edit-plan.ts';
+import { checkName } from './edit-places.ts';
 import { parseFstab } from './guestfs.ts';
 import { parseLocks } from './in-use.ts';
 import { compareVersions } from './kernels.ts';
