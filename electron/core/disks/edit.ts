@@ -17,6 +17,8 @@ export interface EditOptions {
   readonly runtimeDir: string;
   /** Exports the disk where it runs; else a daemon is started for this edit. */
   readonly daemon?: ExportDaemon | null;
+  /** False leaves it to the caller to flush the image, as for one that is only staged; default true. */
+  readonly flush?: boolean;
   /** Check the whole file system afterwards with `e2fsck -fn`; default false. Planned paths are always read back. */
   readonly verify?: boolean;
   /** Honoured until the first byte is written. */

@@ -19,7 +19,7 @@ const seedPath = ['loader', 'random-seed'];
 export async function refreshEspSeed(
   image: DiskRef,
   policy: ImagePolicy,
-  options: Pick<EditOptions, 'runtimeDir' | 'signal' | 'daemon'>,
+  options: Pick<EditOptions, 'runtimeDir' | 'signal' | 'daemon' | 'flush'>,
   make: (size: number) => Uint8Array,
 ): Promise<number> {
   const { volumes, chain } = await seedVolumes(image, policy);

@@ -81,6 +81,7 @@ export class ExportDaemon {
     chain: readonly ImageInfo[],
     partition: { readonly offset: number; readonly size: number } | null,
     signal?: AbortSignal,
+    flush = true,
   ): Promise<ExportedPartition> {
     if (signal?.aborted) throw new CancelledError();
     const n = ++this.next;
@@ -135,7 +136,7 @@ export class ExportDaemon {
       } finally {
         await removeExport(dir, file);
       }
-      await flushImage(chain[0]!);
+      if (flush) await flushImage(chain[0]!);
     };
     return {
       file,
@@ -181,10 +182,11 @@ export function exportBy(
     readonly runtimeDir: string;
     readonly daemon?: ExportDaemon | null;
     readonly signal?: AbortSignal;
+    readonly flush?: boolean;
   },
 ): Promise<ExportedPartition> {
-  const { runtimeDir, daemon, signal } = options;
+  const { runtimeDir, daemon, signal, flush } = options;
   return daemon?.open
-    ? daemon.export(chain, partition, signal)
-    : exportPartition(chain, partition, runtimeDir, signal);
+    ? daemon.export(chain, partition, signal, flush)
+    : exportPartition(chain, partition, runtimeDir, signal, flush);
 }

@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
 import { withoutInherited } from '../platform/descriptors.ts';
 import { baseEnv, run } from '../platform/exec.ts';
-import { makePrivateDir } from '../platform/fs.ts';
+import { makePrivateDir, syncPath } from '../platform/fs.ts';
 import { blockdevOf } from './blockdev.ts';
 import type { ImageInfo } from './image.ts';
 import { limited } from './limits.ts';
@@ -16,7 +16,10 @@ export interface ExportedPartition {
   readonly file: string;
   /** A private folder for the edit's own temporary files; removed by {@link close}. */
   readonly dir: string;
-  /** Flushes, ends the daemon, removes the mount and the folder. Throws when the daemon had failed. */
+  /**
+   * Ends the daemon, removes the mount and the folder, and flushes the image unless that was left to the caller.
+   * Throws when the daemon had failed.
+   */
   close(): Promise<void>;
 }
 
@@ -28,6 +31,7 @@ const startDeadlineMs = 15_000;
  * then ends it.
  *
  * @param partition bytes; null exports the whole disk
+ * @param flush false leaves it to the caller to flush the image once it is closed
  * @throws {GuesthouseError} `disk-in-use` when a QEMU holds the image; `unsupported` without FUSE; `program-missing`
  */
 export async function exportPartition(
@@ -35,6 +39,7 @@ export async function exportPartition(
   partition: { readonly offset: number; readonly size: number } | null,
   runtimeDir: string,
   signal?: AbortSignal,
+  flush = true,
 ): Promise<ExportedPartition> {
   const dir = await makeExportFolder(runtimeDir);
   const file = path.join(dir, exportFile);
@@ -64,7 +69,9 @@ export async function exportPartition(
       file,
       dir,
       close: () => {
-        closing ??= closeExport(child, ended, dir, file).then(() => flushImage(chain[0]!));
+        closing ??= closeExport(child, ended, dir, file).then(() =>
+          flush ? flushImage(chain[0]!) : undefined,
+        );
         return closing;
       },
     };
@@ -188,14 +195,7 @@ async function closeExport(daemon: ChildProcess, ended: Ended, dir: string, file
 
 /** Only now is what was written on the disk: fsync(2) of the image, which the daemon has let go. */
 export async function flushImage({ path: image, dataFile }: ImageInfo): Promise<void> {
-  for (const name of dataFile === null ? [image] : [image, dataFile]) {
-    const handle = await fs.open(name, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  }
+  await Promise.all((dataFile === null ? [image] : [image, dataFile]).map(syncPath));
 }
 
 /** SIGTERM lets it flush and unmount; SIGKILL only when it does not come to an end. */

@@ -3,7 +3,7 @@ import { GuesthouseError } from '../../../shared/errors.ts';
 import { type ImagePolicy, realPathIfAny } from './policy.ts';
 import { Qcow2Reader } from './qcow2.ts';
 import { readQcow2Header } from './qcow2-header.ts';
-import { type BlockReader, FileReader, type FileStamp, refused } from './reader.ts';
+import { type BlockReader, FileReader, type FileStamp, type Remembering, refused } from './reader.ts';
 
 export type { ImagePolicy } from './policy.ts';
 export { standAlone, withinFolders } from './policy.ts';
@@ -77,19 +77,20 @@ export async function openImageChain(
   policy: ImagePolicy,
 ): Promise<{ reader: BlockReader; chain: readonly ImageInfo[] }> {
   const chain: ImageInfo[] = [];
-  const reader = await openLayer(ref, policy, new Set(), chain);
+  const reader = await openLayer(ref, policy, 'own', new Set(), chain);
   return { reader, chain };
 }
 
 async function openLayer(
   ref: DiskRef,
   policy: ImagePolicy,
+  remembering: Remembering,
   seen: Set<string>,
   chain: ImageInfo[],
 ): Promise<BlockReader> {
   const opened: BlockReader[] = [];
   try {
-    const file = await FileReader.open(path.resolve(ref.path));
+    const file = await FileReader.open(path.resolve(ref.path), remembering);
     opened.push(file);
     const { info, header } = await inspectOpen(file, ref.format, policy);
     noteOnce(seen, info);
@@ -97,11 +98,11 @@ async function openLayer(
     if (!header) return file;
     let data = file;
     if (info.dataFile !== null) {
-      data = await FileReader.open(info.dataFile);
+      data = await FileReader.open(info.dataFile, remembering);
       opened.push(data);
     }
     const below = nextOf(info);
-    const backing = below ? await openLayer(below, policy, seen, chain) : null;
+    const backing = below ? await openLayer(below, policy, 'shared', seen, chain) : null;
     return new Qcow2Reader(file, header, data, backing);
   } catch (error) {
     for (const reader of opened) await reader.close();

@@ -17,6 +17,8 @@ export interface OverlayOptions {
   size?: number;
   /** Name the backing file relative to the overlay, so that both can move together; default false. */
   relative?: boolean;
+  /** False leaves it to the caller to flush the file, as for one that is only staged; default true. */
+  flush?: boolean;
 }
 
 /**
@@ -56,7 +58,7 @@ export async function createOverlay(
     try {
       for (const { at, bytes } of image.parts) await handle.write(bytes, 0, bytes.length, at);
       await handle.truncate(image.length);
-      await handle.sync();
+      if (options.flush !== false) await handle.sync();
     } finally {
       await handle.close();
     }

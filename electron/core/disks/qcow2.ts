@@ -1,8 +1,9 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { GuesthouseError } from '../../../shared/errors.ts';
+import { BlockCache } from './chunks.ts';
 import type { Qcow2Header } from './qcow2-header.ts';
-import { BlockCache, type BlockReader, checkRange, damaged, type FileReader, maxOffset } from './reader.ts';
+import { type BlockReader, checkRange, damaged, type FileReader, maxOffset } from './reader.ts';
 
 const inflateRaw = promisify(zlib.inflateRaw) as (data: Buffer, options: zlib.ZlibOptions) => Promise<Buffer>;
 

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
 import { GuesthouseError } from '../../../shared/errors.ts';
+import { Chunks, chunkSize } from './chunks.ts';
 
 /**
  * Random access to the bytes of a disk, a partition or a file. Everything above (partition tables, file systems)
@@ -53,8 +54,16 @@ export interface FileStamp {
   readonly allocated: number;
 }
 
+/**
+ * How a file's bytes are remembered: `fresh` reads them each time, `own` for this reader's life, `shared` also for
+ * those that open the same file soon after, which fits what lies below an overlay and so does not change.
+ */
+export type Remembering = 'fresh' | 'own' | 'shared';
+
 /** A host file (or block device) as it is. Past its end it reads as zeros when `padTo` says so. */
 export class FileReader implements BlockReader {
+  private chunks: Chunks | null = null;
+
   private constructor(
     private readonly fd: number,
     readonly path: string,
@@ -66,7 +75,7 @@ export class FileReader implements BlockReader {
    * Opens a file for reading. Pipes, sockets and folders are refused, and a pipe does not block the open.
    * @throws {GuesthouseError} `disk-missing`, `no-permission`, `disk-refused`
    */
-  static async open(path: string): Promise<FileReader> {
+  static async open(path: string, remembering: Remembering = 'fresh'): Promise<FileReader> {
     let fd: number;
     try {
       fd = await open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
@@ -78,13 +87,18 @@ export class FileReader implements BlockReader {
       if (!stat.isFile() && !stat.isBlockDevice())
         throw refused('This is not a disk image.', `${path} is neither a file nor a block device.`);
       const size = stat.isBlockDevice() ? await deviceSize(fd) : stat.size;
-      return new FileReader(fd, path, size, {
+      const stamp = {
         dev: stat.dev,
         ino: stat.ino,
         size,
         mtimeMs: stat.mtimeMs,
         allocated: stat.blocks * 512,
-      });
+      };
+      const reader = new FileReader(fd, path, size, stamp);
+      if (remembering === 'own') reader.chunks = new Chunks();
+      else if (remembering === 'shared')
+        reader.chunks = Chunks.join([stamp.dev, stamp.ino, size, stat.mtimeMs]);
+      return reader;
     } catch (error) {
       await closeFd(fd);
       throw error;
@@ -103,7 +117,24 @@ export class FileReader implements BlockReader {
     if (there > 0) await this.fill(target.subarray(0, there), offset);
   }
 
+  /** Small reads come out of larger ones: a file system's tables lie close together, and each read has its price. */
   private async fill(target: Buffer, offset: number): Promise<void> {
+    const { chunks } = this;
+    if (chunks === null || target.length >= chunkSize) return this.fillFresh(target, offset);
+    for (let done = 0; done < target.length; ) {
+      const at = offset + done;
+      const start = at - (at % chunkSize);
+      let chunk = chunks.get(start);
+      if (chunk === undefined) {
+        chunk = Buffer.allocUnsafe(Math.min(chunkSize, this.size - start));
+        await this.fillFresh(chunk, start);
+        chunks.set(start, chunk);
+      }
+      done += chunk.copy(target, done, at - start);
+    }
+  }
+
+  private async fillFresh(target: Buffer, offset: number): Promise<void> {
     let done = 0;
     while (done < target.length) {
       const { bytesRead } = await read(this.fd, target, done, target.length - done, offset + done);
@@ -113,6 +144,8 @@ export class FileReader implements BlockReader {
   }
 
   async close(): Promise<void> {
+    this.chunks?.leave();
+    this.chunks = null;
     await closeFd(this.fd);
   }
 }
@@ -165,31 +198,4 @@ export class SliceReader implements BlockReader {
   }
 
   async close(): Promise<void> {}
-}
-
-/** Keeps the most recently used byte blocks, up to `maxBytes`. */
-export class BlockCache {
-  private readonly blocks = new Map<number, Buffer>();
-  private bytes = 0;
-
-  constructor(private readonly maxBytes: number) {}
-
-  get(key: number): Buffer | undefined {
-    const block = this.blocks.get(key);
-    if (block !== undefined) {
-      this.blocks.delete(key);
-      this.blocks.set(key, block);
-    }
-    return block;
-  }
-
-  set(key: number, block: Buffer): void {
-    this.blocks.set(key, block);
-    this.bytes += block.length;
-    for (const [oldest, old] of this.blocks) {
-      if (this.bytes <= this.maxBytes || oldest === key) break;
-      this.blocks.delete(oldest);
-      this.bytes -= old.length;
-    }
-  }
 }

@@ -233,8 +233,7 @@ export class Domain {
     }
     if (!forget) {
       const earlier = this.#history?.changes.get(key);
-      const original = earlier ? applySplice(this.text, reverse(earlier)) : this.text;
-      const whole = spliceBetween(original, text);
+      const whole = earlier ? spliceBetween(applySplice(this.text, reverse(earlier)), text) : splice;
       if (whole) changes.set(key, whole);
     }
     return new Domain(text, next.root, { base, touched, changes });

@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { GuesthouseError, toWire, type WireError } from '../../../shared/errors.ts';
 import { hostnameFrom } from '../../../shared/model/names.ts';
 import { Domain, domainProps } from '../domain/index.ts';
-import { exists, makePrivateDir, syncDir, writeAtomic } from '../platform/fs.ts';
+import { exists, makePrivateDir, syncDir, syncFolder, writeAtomic } from '../platform/fs.ts';
 
 /** Bytes of a domain XML that is read at all; libvirt's own are 5 to 20 kB. */
 const maxXml = 2 << 20;
@@ -126,12 +126,12 @@ export class GuestStore {
     return staged;
   }
 
-  /** Makes the staged folder a guest, by one rename. */
+  /** Flushes all that is staged and makes the folder a guest, by one rename. */
   async publish(staged: string, id: string): Promise<StoredGuest> {
     const folder = this.folder(id);
     if (await exists(folder))
       throw new GuesthouseError('name-taken', 'A folder of this name exists already.', { why: folder });
-    await syncDir(staged);
+    await syncFolder(staged);
     await fs.rename(staged, folder);
     await syncDir(this.root);
     return this.read(id);

@@ -49,8 +49,13 @@ export async function readRecord(folder: string): Promise<IdentityRecord | null>
   }
 }
 
-export async function writeRecord(folder: string, record: IdentityRecord): Promise<void> {
-  await writeAtomic(path.join(folder, fileName), `${JSON.stringify(record, null, 1)}\n`, 0o600);
+/** @param write for a folder that is only staged, another */
+export async function writeRecord(
+  folder: string,
+  record: IdentityRecord,
+  write = writeAtomic,
+): Promise<void> {
+  await write(path.join(folder, fileName), `${JSON.stringify(record, null, 1)}\n`, 0o600);
 }
 
 /** Keeps what stands at the paths that edits will change. Folders and large files are not kept. */

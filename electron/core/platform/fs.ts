@@ -19,14 +19,44 @@ export async function makePrivateDir(dir: string): Promise<void> {
   await fs.mkdir(dir, { recursive: true, mode: 0o700 });
 }
 
-/** Flushes a folder's entries to the disk, so that a rename in it outlives a power cut. fsync(2) on the folder. */
-export async function syncDir(dir: string): Promise<void> {
-  const handle = await fs.open(dir, 'r');
+/** Flushes a file, or a folder's entries, so that they outlive a power cut. fsync(2) */
+export async function syncPath(target: string): Promise<void> {
+  const handle = await fs.open(target, 'r');
   try {
     await handle.sync();
   } finally {
     await handle.close();
   }
+}
+
+const flushes = new Map<string, { readonly running: Promise<void>; next: Promise<void> | null }>();
+
+/**
+ * Flushes a folder's entries to the disk, so that a rename in it outlives a power cut. What asks while one flush runs
+ * shares the next: that one begins after all of their renames, and many appear in one folder at once.
+ */
+export function syncDir(dir: string): Promise<void> {
+  const flush = flushes.get(dir);
+  if (!flush) {
+    const running = syncPath(dir).finally(() => flushes.delete(dir));
+    flushes.set(dir, { running, next: null });
+    return running;
+  }
+  flush.next ??= flush.running.catch(() => {}).then(() => syncDir(dir));
+  return flush.next;
+}
+
+/** Flushes the files in a folder, then its entries: all that is staged in it, at one moment rather than in turn. */
+export async function syncFolder(dir: string): Promise<void> {
+  const entries = await fs.readdir(dir, { withFileTypes: true });
+  await Promise.all(
+    entries.map((entry) => {
+      const target = path.join(dir, entry.name);
+      if (entry.isDirectory()) return syncFolder(target);
+      return entry.isFile() ? syncPath(target) : undefined;
+    }),
+  );
+  await syncPath(dir);
 }
 
 /**
@@ -55,17 +85,11 @@ export async function writeAtomic(file: string, data: string | Uint8Array, mode 
 }
 
 /**
- * Writes a new file in a folder nobody else sees yet, flushed. Only for what is staged: it may be seen half, and its
- * folder has to be flushed before it is made to count. fsync(2)
+ * Writes a new file in a folder nobody else sees yet. Only for what is staged: it may be seen half, and
+ * {@link syncFolder} flushes it before its folder is made to count.
  */
 export async function writeStaged(file: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
-  const handle = await fs.open(file, 'wx', mode);
-  try {
-    await handle.writeFile(data);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await fs.writeFile(file, data, { mode, flag: 'wx' });
 }
 
 /** Reads a text file, or null when it does not exist. */

@@ -13,7 +13,7 @@ import {
   serialProps,
 } from '../domain/index.ts';
 
-/** What a clone's domain differs in. Paths are absolute and final. */
+/** What one clone's domain differs in. Paths are absolute and final. */
 export interface CloneDomainSpec {
   readonly name: string;
   readonly uuid: string;
@@ -36,21 +36,56 @@ export interface CloneDomainSpec {
   readonly tags: readonly string[];
 }
 
+/** What all clones of a batch have in common; of the images, their formats. */
+export type BatchDomainSpec = Pick<
+  CloneDomainSpec,
+  'disks' | 'origin' | 'sshUser' | 'vcpus' | 'memory' | 'tags'
+>;
+
 /**
  * The domain of a clone: the source's text with everything changed that must differ between two machines, and nothing
  * else. Pure.
  */
 export function cloneDomain(source: Domain, spec: CloneDomainSpec): Domain {
+  return oneOfBatch(batchDomain(source, spec), spec);
+}
+
+/** The first half of {@link cloneDomain}, the same for a whole batch: each edit scans the text, so it is made once. */
+export function batchDomain(source: Domain, spec: BatchDomainSpec): Domain {
   // A seed names the machine it was made for: cloud-init in the clone would take that name and those keys.
-  let domain = withoutSeedDrive(Domain.parse(source.text))
-    .set(domainProps.name, spec.name)
-    .set(domainProps.uuid, spec.uuid)
-    .set(domainProps.title, null);
+  let domain = withoutSeedDrive(Domain.parse(source.text)).set(domainProps.title, null);
+  domain = withHardware(domain, spec.vcpus, spec.memory);
+  for (const disk of domain.disks()) {
+    const image = spec.disks.get(disk.target);
+    if (!image) continue;
+    domain = domain
+      .set(diskProps.format, image.format, disk.index)
+      // What is below the overlay stands in its header, which Guesthouse wrote; the old list would be wrong.
+      .set(diskProps.backingEnd, null, disk.index)
+      .set(diskProps.readonly, null, disk.index);
+  }
+  domain = domain
+    .set(metaProps.template, null)
+    .set(metaProps.originUuid, spec.origin.uuid)
+    .set(metaProps.originName, spec.origin.name)
+    .set(metaProps.originLinked, spec.origin.linked)
+    .set(metaProps.autostart, null);
+  if (spec.sshUser !== null) domain = domain.set(metaProps.sshUser, spec.sshUser);
+  while (domain.count('tag') > 0) domain = domain.remove('tag', 0);
+  for (const tag of spec.tags) domain = domain.add('tag', el('gh:tag', {}, tag));
+  return Domain.parse(domain.text);
+}
+
+/** The second half of {@link cloneDomain}. @param batch the domain of {@link batchDomain} */
+export function oneOfBatch(
+  batch: Domain,
+  spec: Omit<CloneDomainSpec, Exclude<keyof BatchDomainSpec, 'disks'>>,
+): Domain {
+  let domain = batch.set(domainProps.name, spec.name).set(domainProps.uuid, spec.uuid);
   if (domain.has(domainProps.genidPresent)) domain = domain.set(domainProps.genid, spec.genid);
   // The SMBIOS system UUID must be the domain's (formatdomain, "SMBIOS System Information").
   if (domain.has(domainProps.sysinfoUuid)) domain = domain.set(domainProps.sysinfoUuid, spec.uuid);
   if (domain.has(domainProps.sysinfoSerial)) domain = domain.set(domainProps.sysinfoSerial, spec.uuid);
-  domain = withHardware(domain, spec.vcpus, spec.memory);
 
   const moved = (file: string | null): string | null =>
     file?.startsWith(`${spec.sourceFolder}/`) ? spec.folder + file.slice(spec.sourceFolder.length) : file;
@@ -59,13 +94,7 @@ export function cloneDomain(source: Domain, spec: CloneDomainSpec): Domain {
 
   for (const disk of domain.disks()) {
     const image = spec.disks.get(disk.target);
-    if (!image) continue;
-    domain = domain
-      .set(diskProps.file, image.file, disk.index)
-      .set(diskProps.format, image.format, disk.index)
-      // What is below the overlay stands in its header, which Guesthouse wrote; the old list would be wrong.
-      .set(diskProps.backingEnd, null, disk.index)
-      .set(diskProps.readonly, null, disk.index);
+    if (image) domain = domain.set(diskProps.file, image.file, disk.index);
   }
   for (const nic of domain.interfaces()) {
     const mac = nic.mac && spec.macs.get(nic.mac.toLowerCase());
@@ -82,21 +111,12 @@ export function cloneDomain(source: Domain, spec: CloneDomainSpec): Domain {
         if (domain.has(property, index))
           domain = domain.set(property, moved(domain.get(property, index)), index);
 
-  domain = domain
-    .set(metaProps.template, null)
-    .set(metaProps.originUuid, spec.origin.uuid)
-    .set(metaProps.originName, spec.origin.name)
-    .set(metaProps.originLinked, spec.origin.linked)
-    .set(metaProps.autostart, null);
-  if (spec.sshUser !== null) domain = domain.set(metaProps.sshUser, spec.sshUser);
   const sshPort = domain.get(metaProps.sshPort);
   if (sshPort !== null) domain = domain.set(metaProps.sshPort, spec.ports.get(sshPort) ?? sshPort);
   for (let index = 0; index < domain.count('forward'); index++) {
     const port = domain.get(forwardProps.hostPort, index);
     if (port !== null) domain = domain.set(forwardProps.hostPort, spec.ports.get(port) ?? port, index);
   }
-  while (domain.count('tag') > 0) domain = domain.remove('tag', 0);
-  for (const tag of spec.tags) domain = domain.add('tag', el('gh:tag', {}, tag));
   return Domain.parse(domain.text);
 }
 

@@ -12,7 +12,7 @@ import { type GuestStore, nameKey, nameOf, type StoredGuest } from '../guests/st
 import type { OperationContext } from '../operations/runner.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
 import { rebaseOnHiddenBase } from './bases.ts';
-import { type MakeDeps, makeClone } from './make-clone.ts';
+import { domainOfBatch, type MakeDeps, makeClone } from './make-clone.ts';
 import { type ClonePlanSecret, type CloneRequest, planClones } from './plan-clones.ts';
 import { checkSealed } from './sealed.ts';
 import { domainOf } from './sources.ts';
@@ -194,7 +194,7 @@ export class Clones {
     const { clones } = batch;
     const { paths, store, clock } = this.deps;
     const disks = await this.disksFor(batch);
-    const deps: MakeDeps = { paths, store, now: () => clock.now(), daemon };
+    const deps: MakeDeps = { paths, store, now: () => clock.now(), daemon, domain: domainOfBatch(batch) };
     const limit = pLimit(atOnce);
     let done = 0;
     const say = () => {

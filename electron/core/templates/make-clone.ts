@@ -11,17 +11,17 @@ import {
   type ImagePolicy,
   inspectChain,
 } from '../disks/index.ts';
-import { domainProps } from '../domain/index.ts';
+import { type Domain, domainProps } from '../domain/index.ts';
 import { addAgreed, readAgreed, withRealPaths } from '../guests/consent.ts';
 import { guestPolicy } from '../guests/loading.ts';
 import { domainFile, type GuestStore, type StoredGuest } from '../guests/store.ts';
 import { applyIdentity } from '../identity/apply.ts';
-import { writeRecord } from '../identity/record.ts';
+import { type IdentityRecord, writeRecord } from '../identity/record.ts';
 import { faultPoint } from '../platform/fault.ts';
 import { writeStaged } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
 import { pinHost } from '../ssh/known-hosts.ts';
-import { cloneDomain } from './clone-domain.ts';
+import { batchDomain, type CloneDomainSpec, oneOfBatch } from './clone-domain.ts';
 import { type ClonePlanSecret, identityRequest, type PlannedClone } from './plan-clones.ts';
 import { domainOf } from './sources.ts';
 
@@ -31,6 +31,27 @@ export interface MakeDeps {
   readonly now: () => number;
   /** Serves the edits of this batch; null: each starts its own. */
   readonly daemon: Promise<ExportDaemon | null>;
+  /** The domain of all clones of this batch, but for what differs between them. */
+  readonly domain: (disks: CloneDomainSpec['disks']) => Domain;
+}
+
+/** {@link MakeDeps.domain}: made for the first clone that asks, since the images' formats show only then. */
+export function domainOfBatch(batch: ClonePlanSecret): MakeDeps['domain'] {
+  let made: Domain | null = null;
+  const { request, plan } = batch;
+  return (disks) => {
+    if (made) return made;
+    const source = domainOf(batch.source);
+    made = batchDomain(source, {
+      disks,
+      origin: { uuid: source.uuid, name: plan.source.name, linked: request.linked },
+      sshUser: request.loginUser,
+      vcpus: request.vcpus,
+      memory: request.memory,
+      tags: request.tags,
+    });
+    return made;
+  };
 }
 
 /**
@@ -72,11 +93,12 @@ export async function makeClone(
         runtimeDir: path.join(paths.runtime, 'exports'),
         daemon: await deps.daemon,
         signal,
+        flush: false, // publishing flushes all that is staged, at once
       });
     faultPoint('clone:identity');
     const source = domainOf(batch.source);
     await freshNvram(source.get(domainProps.nvramTemplate), source.get(domainProps.nvram), staged, policy);
-    let domain = cloneDomain(source, {
+    let domain = oneOfBatch(deps.domain(images), {
       name: clone.name,
       uuid: clone.uuid,
       genid: clone.genid,
@@ -84,12 +106,7 @@ export async function makeClone(
       disks: images,
       sourceFolder: batch.source.folder,
       folder: store.folder(clone.id),
-      origin: { uuid: source.uuid, name: batch.plan.source.name, linked: request.linked },
       ports: clone.ports,
-      sshUser: request.loginUser,
-      vcpus: request.vcpus,
-      memory: request.memory,
-      tags: request.tags,
     });
     if (request.seed !== null) {
       await makeSeed(staged, request.seed.userData, seedValues(batch, clone), deps.now());
@@ -99,16 +116,7 @@ export async function makeClone(
     if (batch.parts.includes('host-keys'))
       await writeStaged(path.join(staged, 'known_hosts'), pinnedKeys(clone));
     if (request.linked) await passOnConsent(batch.source.folder, staged, refs, policy);
-    await writeRecord(staged, {
-      version: 1,
-      writtenAt: deps.now(),
-      machineId: batch.parts.includes('machine-id') ? clone.values.machineId : null,
-      hostname: batch.parts.includes('hostname') ? clone.values.hostname : null,
-      hostKeys: batch.parts.includes('host-keys') ? clone.values.hostKeys.map((key) => key.fingerprint) : [],
-      bootIdThen: null,
-      verification: 'planned',
-      before: null,
-    });
+    await writeRecord(staged, recordOf(batch, clone, deps.now()), writeStaged);
     faultPoint('clone:written');
     signal.throwIfAborted();
     const stored = await store.publish(staged, clone.id);
@@ -118,6 +126,19 @@ export async function makeClone(
     await store.discard(staged);
     throw error;
   }
+}
+
+function recordOf({ parts }: ClonePlanSecret, { values }: PlannedClone, now: number): IdentityRecord {
+  return {
+    version: 1,
+    writtenAt: now,
+    machineId: parts.includes('machine-id') ? values.machineId : null,
+    hostname: parts.includes('hostname') ? values.hostname : null,
+    hostKeys: parts.includes('host-keys') ? values.hostKeys.map((key) => key.fingerprint) : [],
+    bootIdThen: null,
+    verification: 'planned',
+    before: null,
+  };
 }
 
 /** The planned values for cloud-init, so that it sets what is on the disk already, or what could not be put there. */
@@ -155,7 +176,7 @@ async function linkDisk(
   const file = path.join(staged, `${target}.qcow2`);
   // Relative: staging, guests, templates and bases are neighbours, so the link holds after the rename, and when the
   // whole library moves.
-  await createOverlay(file, source, policy, { relative: true, size });
+  await createOverlay(file, source, policy, { relative: true, size, flush: false });
   return { path: file, format: 'qcow2' } as const;
 }
 

@@ -1,5 +1,6 @@
 import { GuesthouseError } from '../../../../shared/errors.ts';
-import { BlockCache, type BlockReader, checkRange, damaged, readBytes } from '../reader.ts';
+import { BlockCache } from '../chunks.ts';
+import { type BlockReader, checkRange, damaged, readBytes } from '../reader.ts';
 import { type BlockSource, fileRuns } from './blocks.ts';
 import { type DirectoryEntry, type EntryVisitor, walkEntries } from './directory.ts';
 import { type Inode, inodeFlags, type NodeType, parseInode } from './inode.ts';

@@ -17,9 +17,13 @@ export function spliceBetween(before: string, after: string): Splice | null {
   if (before === after) return null;
   let start = 0;
   const most = Math.min(before.length, after.length);
-  while (start < most && before[start] === after[start]) start++;
+  while (start < most && before.charCodeAt(start) === after.charCodeAt(start)) start++;
   let tail = 0;
-  while (tail < most - start && before[before.length - 1 - tail] === after[after.length - 1 - tail]) tail++;
+  while (
+    tail < most - start &&
+    before.charCodeAt(before.length - 1 - tail) === after.charCodeAt(after.length - 1 - tail)
+  )
+    tail++;
   return {
     at: start,
     removed: before.slice(start, before.length - tail),

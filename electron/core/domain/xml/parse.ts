@@ -116,6 +116,7 @@ const predefined: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&
 
 /** Resolves character references and the five predefined entities. Unknown ones were refused before. */
 export function decodeEntities(raw: string): string {
+  if (!raw.includes('&')) return raw;
   return raw.replace(/&(#x[0-9a-fA-F]+|#[0-9]+|\w+);/g, (whole, name: string) => {
     if (name.startsWith('#x')) return String.fromCodePoint(Number.parseInt(name.slice(2), 16));
     if (name.startsWith('#')) return String.fromCodePoint(Number.parseInt(name.slice(1), 10));
@@ -130,15 +131,19 @@ type Building = { -readonly [K in keyof XmlElement]: XmlElement[K] } & {
 };
 
 const rootScope: ReadonlyMap<string, string> = new Map([['xml', 'http://www.w3.org/XML/1998/namespace']]);
-const nameEnd = /[ \t\r\n/>=]/g;
+// By character codes and without objects: an edit scans its text anew, and a batch of clones is hundreds of edits.
+const isSpace = (code: number) => code === 32 || code === 10 || code === 9 || code === 13;
 
 function endOfName(text: string, from: number): number {
-  nameEnd.lastIndex = from;
-  return nameEnd.exec(text)!.index;
+  for (let at = from; ; at++) {
+    const code = text.charCodeAt(at);
+    if (isSpace(code) || code === 61 /* = */ || code === 62 /* > */ || code === 47 /* / */) return at;
+  }
 }
 
-function skipSpace(text: string, at: number): number {
-  while (at < text.length && /[ \t\r\n]/.test(text[at]!)) at++;
+function skipSpace(text: string, from: number): number {
+  let at = from;
+  while (isSpace(text.charCodeAt(at))) at++;
   return at;
 }
 
@@ -155,7 +160,8 @@ export function scanXml(text: string): XmlElement {
     if (text[at] !== '<') {
       const next = text.indexOf('<', at);
       const end = next === -1 ? text.length : next;
-      leaf('text', end, decodeEntities(text.slice(at, end).replace(/\r\n?/g, '\n')));
+      const raw = text.slice(at, end);
+      leaf('text', end, decodeEntities(raw.includes('\r') ? raw.replace(/\r\n?/g, '\n') : raw));
     } else if (text.startsWith('<!--', at)) {
       const end = text.indexOf('-->', at + 4) + 3;
       leaf('comment', end, text.slice(at, end));
@@ -199,16 +205,23 @@ function endOfDoctype(text: string, at: number): number {
 function scanStartTag(text: string, start: number, parent: Building | null): Building {
   const tagEnd = endOfName(text, start + 1);
   const name = text.slice(start + 1, tagEnd);
-  const found: { name: string; raw: string; span: Span; valueSpan: Span; quote: '"' | "'" }[] = [];
+  const attributes: XmlAttribute[] = [];
+  let scope = parent ? parent.scope : rootScope;
   let at = skipSpace(text, tagEnd);
   while (text[at] !== '>' && text[at] !== '/') {
     const end = endOfName(text, at);
     const quoteAt = skipSpace(text, skipSpace(text, end) + 1);
     const quote = text[quoteAt] as '"' | "'";
     const close = text.indexOf(quote, quoteAt + 1);
-    found.push({
-      name: text.slice(at, end),
-      raw: text.slice(quoteAt + 1, close),
+    const attribute = text.slice(at, end);
+    const value = decodeEntities(text.slice(quoteAt + 1, close).replace(/\r\n|[\t\n\r]/g, ' '));
+    if (attribute === 'xmlns' || attribute.startsWith('xmlns:'))
+      scope = new Map(scope).set(attribute === 'xmlns' ? '' : attribute.slice(6), value);
+    attributes.push({
+      name: attribute,
+      local: attribute,
+      ns: '',
+      value,
       span: { start: at, end: close + 1 },
       valueSpan: { start: quoteAt + 1, end: close },
       quote,
@@ -217,31 +230,15 @@ function scanStartTag(text: string, start: number, parent: Building | null): Bui
   }
   const selfClosing = text[at] === '/';
   const openEnd = at + (selfClosing ? 2 : 1);
-  let scope = parent ? parent.scope : rootScope;
-  const decoded = found.map((a) => decodeEntities(a.raw.replace(/\r\n|[\t\n\r]/g, ' ')));
-  found.forEach((a, i) => {
-    if (a.name !== 'xmlns' && !a.name.startsWith('xmlns:')) return;
-    scope = new Map(scope).set(a.name === 'xmlns' ? '' : a.name.slice(6), decoded[i]!);
-  });
-  const split = (qname: string, fallback: string) => {
-    const colon = qname.indexOf(':');
-    return colon === -1
-      ? { local: qname, ns: fallback }
-      : { local: qname.slice(colon + 1), ns: scope.get(qname.slice(0, colon)) ?? '' };
-  };
+  const colon = name.indexOf(':');
   return {
     kind: 'element',
     name,
-    ...split(name, scope.get('') ?? ''),
+    local: colon === -1 ? name : name.slice(colon + 1),
+    ns: scope.get(colon === -1 ? '' : name.slice(0, colon)) ?? '',
     parent,
-    attributes: found.map(({ name: qname, span, valueSpan, quote }, i) => ({
-      name: qname,
-      ...split(qname, ''),
-      value: decoded[i]!,
-      span,
-      valueSpan,
-      quote,
-    })),
+    // Only here is the element's whole scope known.
+    attributes: attributes.map((a) => (a.name.includes(':') ? withNamespace(a, scope) : a)),
     children: [],
     span: { start, end: openEnd },
     nameEnd: tagEnd,
@@ -249,6 +246,15 @@ function scanStartTag(text: string, start: number, parent: Building | null): Bui
     closeStart: openEnd,
     selfClosing,
     scope,
+  };
+}
+
+function withNamespace(attribute: XmlAttribute, scope: ReadonlyMap<string, string>): XmlAttribute {
+  const colon = attribute.name.indexOf(':');
+  return {
+    ...attribute,
+    local: attribute.name.slice(colon + 1),
+    ns: scope.get(attribute.name.slice(0, colon)) ?? '',
   };
 }
 
