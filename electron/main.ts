@@ -7,6 +7,8 @@ import { becomeNetworkHost, networkHostInElectron } from './shell/network-host.t
 import { forkInElectron } from './shell/terminal-host.ts';
 import { builtFiles } from './shell/window.ts';
 
+// Before its first use: libuv's four threads would make the disks of a batch of clones wait for each other.
+process.env.UV_THREADPOOL_SIZE ??= '16';
 // Before anything is made: library, sockets and logs are this person's alone.
 process.umask(0o077);
 

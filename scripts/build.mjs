@@ -63,10 +63,14 @@ async function viteOptions(outDir) {
       reportCompressedSize: false,
       rollupOptions: {
         input: pages.map((page) => join(root, 'renderer', page)),
-        // zod is told not to make code before anything uses it: in one chunk, whatever else is parted or joined.
         output: {
           codeSplitting: {
-            groups: [{ name: 'schemas', test: /node_modules\/zod\/|renderer\/page-policy\.ts$/ }],
+            groups: [
+              // zod is told not to make code before anything uses it: in one chunk, whatever else is parted or joined.
+              { name: 'schemas', test: /node_modules\/zod\/|renderer\/page-policy\.ts$/, priority: 1 },
+              // What the first list needs is one file: each is asked of the main process, which is busy just then.
+              { name: 'start', tags: ['$initial'] },
+            ],
           },
         },
       },

@@ -48,6 +48,9 @@ export interface CoreDeps {
   readonly cloudImages?: GuestsDeps['cloudImages'];
 }
 
+/** How long after the start the accelerator is tried unasked, milliseconds. */
+const trialAfterMs = 1500;
+
 /** What a resource gives to the whole; nothing but handlers is needed. */
 interface CoreModule {
   readonly handlers: Partial<Handlers>;
@@ -270,6 +273,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
 
   let closing: Promise<void> | null = null;
   async function close(): Promise<void> {
+    clearTimeout(trial);
     await runner.close();
     for (const module of [...modules].reverse())
       await Promise.resolve(module.close?.()).catch((error) => log.error('closing', error));
@@ -277,8 +281,12 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
   }
 
   for (const module of modules) module.start?.();
-  // Tried in the background, so that no start of a guest waits for it.
-  accelerators.report().catch((error) => log.error('the accelerator could not be tried', error));
+  // Tried in the background, so that no start of a guest waits for it; but not while the first list is being drawn.
+  const trial = setTimeout(
+    () => accelerators.report().catch((error) => log.error('the accelerator could not be tried', error)),
+    trialAfterMs,
+  );
+  trial.unref();
 
   return {
     async call<N extends CallName>(

@@ -6,6 +6,8 @@ import { commands } from './commands/index.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Runner } from './run.ts';
 
+// As in the window's process (main.ts).
+process.env.UV_THREADPOOL_SIZE ??= '16';
 process.umask(0o077);
 
 /** Core's own messages are not part of an answer: only what went wrong is shown, or all with GUESTHOUSE_DEBUG. */

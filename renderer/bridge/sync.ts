@@ -33,7 +33,8 @@ function load(snapshot: Snapshot) {
   useNetworks.getState().load(snapshot.networks ?? []);
   useContainers.getState().load(snapshot.containers ?? []);
   useContainerHosts.getState().load(snapshot.containerHosts ?? []);
-  keysChanged();
+  // For marks beside the list: the list is drawn first.
+  setTimeout(keysChanged, 300);
   identityChanged(1500);
   useStats.getState().keepOnly(new Set(snapshot.guests.map((guest) => guest.id)));
 }

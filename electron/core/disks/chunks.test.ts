@@ -11,12 +11,12 @@ const bytes = (length: number, seed: number) =>
   Buffer.from(Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8) * 7 + seed) & 0xff));
 
 describe('a file that is remembered', () => {
-  for (const remembering of ['own', 'shared'] as const)
-    it(`reads the same bytes across chunks and at its end (${remembering})`, async () => {
+  for (const reading of ['own', 'shared', 'at-once'] as const)
+    it(`reads the same bytes across chunks and at its end (${reading})`, async () => {
       const whole = bytes(2 * chunkSize + 777, 1);
-      const file = path.join(dir, remembering);
+      const file = path.join(dir, reading);
       writeFileSync(file, whole);
-      const reader = await FileReader.open(file, remembering);
+      const reader = await FileReader.open(file, reading);
       for (const [offset, length] of [
         [0, 1],
         [chunkSize - 3, 9],

@@ -3,7 +3,7 @@ import { GuesthouseError } from '../../../shared/errors.ts';
 import { type ImagePolicy, realPathIfAny } from './policy.ts';
 import { Qcow2Reader } from './qcow2.ts';
 import { readQcow2Header } from './qcow2-header.ts';
-import { type BlockReader, FileReader, type FileStamp, type Remembering, refused } from './reader.ts';
+import { type BlockReader, FileReader, type FileStamp, type Reading, refused } from './reader.ts';
 
 export type { ImagePolicy } from './policy.ts';
 export { standAlone, withinFolders } from './policy.ts';
@@ -45,7 +45,7 @@ export const maxChain = 64;
  * @throws {GuesthouseError} `disk-missing`, `disk-refused` (with the reason), `unsupported`, `disk-damaged`
  */
 export async function inspectImage(ref: DiskRef, policy: ImagePolicy): Promise<ImageInfo> {
-  const file = await FileReader.open(path.resolve(ref.path));
+  const file = await FileReader.open(path.resolve(ref.path), 'at-once');
   try {
     return (await inspectOpen(file, ref.format, policy)).info;
   } finally {
@@ -84,13 +84,13 @@ export async function openImageChain(
 async function openLayer(
   ref: DiskRef,
   policy: ImagePolicy,
-  remembering: Remembering,
+  reading: Reading,
   seen: Set<string>,
   chain: ImageInfo[],
 ): Promise<BlockReader> {
   const opened: BlockReader[] = [];
   try {
-    const file = await FileReader.open(path.resolve(ref.path), remembering);
+    const file = await FileReader.open(path.resolve(ref.path), reading);
     opened.push(file);
     const { info, header } = await inspectOpen(file, ref.format, policy);
     noteOnce(seen, info);
@@ -98,7 +98,7 @@ async function openLayer(
     if (!header) return file;
     let data = file;
     if (info.dataFile !== null) {
-      data = await FileReader.open(info.dataFile, remembering);
+      data = await FileReader.open(info.dataFile, reading);
       opened.push(data);
     }
     const below = nextOf(info);

@@ -55,10 +55,12 @@ export interface FileStamp {
 }
 
 /**
- * How a file's bytes are remembered: `fresh` reads them each time, `own` for this reader's life, `shared` also for
- * those that open the same file soon after, which fits what lies below an overlay and so does not change.
+ * How a file is read: `fresh` asks for its bytes each time, `own` remembers them for this reader's life, `shared` also
+ * for those that open the same file soon after, which fits what lies below an overlay and so does not change. `at-once`
+ * is for a header alone: hundreds of them stand between the start of the app and its list, and a turn through the
+ * thread pool costs ten times such a read.
  */
-export type Remembering = 'fresh' | 'own' | 'shared';
+export type Reading = 'fresh' | 'own' | 'shared' | 'at-once';
 
 /** A host file (or block device) as it is. Past its end it reads as zeros when `padTo` says so. */
 export class FileReader implements BlockReader {
@@ -66,6 +68,7 @@ export class FileReader implements BlockReader {
 
   private constructor(
     private readonly fd: number,
+    private readonly atOnce: boolean,
     readonly path: string,
     readonly size: number,
     readonly stamp: FileStamp,
@@ -75,15 +78,17 @@ export class FileReader implements BlockReader {
    * Opens a file for reading. Pipes, sockets and folders are refused, and a pipe does not block the open.
    * @throws {GuesthouseError} `disk-missing`, `no-permission`, `disk-refused`
    */
-  static async open(path: string, remembering: Remembering = 'fresh'): Promise<FileReader> {
+  static async open(path: string, reading: Reading = 'fresh'): Promise<FileReader> {
+    const atOnce = reading === 'at-once';
+    const flags = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK;
     let fd: number;
     try {
-      fd = await open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+      fd = atOnce ? fs.openSync(path, flags) : await open(path, flags);
     } catch (cause) {
       throw openError(path, cause);
     }
     try {
-      const stat = await fstat(fd);
+      const stat = atOnce ? fs.fstatSync(fd) : await fstat(fd);
       if (!stat.isFile() && !stat.isBlockDevice())
         throw refused('This is not a disk image.', `${path} is neither a file nor a block device.`);
       const size = stat.isBlockDevice() ? await deviceSize(fd) : stat.size;
@@ -94,10 +99,9 @@ export class FileReader implements BlockReader {
         mtimeMs: stat.mtimeMs,
         allocated: stat.blocks * 512,
       };
-      const reader = new FileReader(fd, path, size, stamp);
-      if (remembering === 'own') reader.chunks = new Chunks();
-      else if (remembering === 'shared')
-        reader.chunks = Chunks.join([stamp.dev, stamp.ino, size, stat.mtimeMs]);
+      const reader = new FileReader(fd, atOnce, path, size, stamp);
+      if (reading === 'own') reader.chunks = new Chunks();
+      else if (reading === 'shared') reader.chunks = Chunks.join([stamp.dev, stamp.ino, size, stat.mtimeMs]);
       return reader;
     } catch (error) {
       await closeFd(fd);
@@ -137,7 +141,10 @@ export class FileReader implements BlockReader {
   private async fillFresh(target: Buffer, offset: number): Promise<void> {
     let done = 0;
     while (done < target.length) {
-      const { bytesRead } = await read(this.fd, target, done, target.length - done, offset + done);
+      const rest = [target, done, target.length - done, offset + done] as const;
+      const bytesRead = this.atOnce
+        ? fs.readSync(this.fd, ...rest)
+        : (await read(this.fd, ...rest)).bytesRead;
       if (bytesRead === 0) throw damaged('The image became shorter while it was read.', this.path);
       done += bytesRead;
     }
@@ -146,7 +153,8 @@ export class FileReader implements BlockReader {
   async close(): Promise<void> {
     this.chunks?.leave();
     this.chunks = null;
-    await closeFd(this.fd);
+    if (this.atOnce) fs.closeSync(this.fd);
+    else await closeFd(this.fd);
   }
 }
 

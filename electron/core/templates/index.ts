@@ -37,11 +37,18 @@ export function createTemplates(deps: TemplatesDeps) {
   ];
   const clones = new Clones({ ...deps, templates: store, names });
 
-  /** Guests whose disks stand on a file of this folder, by their headers. */
-  async function clonesOn(folder: string): Promise<{ id: string; name: string }[]> {
+  /** What each guest's disks stand on, by their headers; null for one that cannot be read. */
+  const standing = () =>
+    Promise.all(
+      registry
+        .all()
+        .map(async ({ id, stored }) => ({ id, stored, used: await imagesInUse([stored], paths) })),
+    );
+
+  /** Guests whose disks stand on a file of this folder. */
+  async function clonesOn(folder: string, guests = standing()): Promise<{ id: string; name: string }[]> {
     const found: { id: string; name: string }[] = [];
-    for (const { id, stored } of registry.all()) {
-      const used = await imagesInUse([stored], paths);
+    for (const { id, stored, used } of await guests) {
       // A guest that cannot be read might stand on it: its own word decides.
       const said = stored.domain?.metadata.origin;
       const linked = used
@@ -52,7 +59,7 @@ export function createTemplates(deps: TemplatesDeps) {
     return found;
   }
 
-  async function rowOf(stored: StoredGuest): Promise<Template> {
+  async function rowOf(stored: StoredGuest, guests: ReturnType<typeof standing>): Promise<Template> {
     const { domain } = stored;
     const described = domain
       ? await describeDisks(domain, libraryPolicy(paths))
@@ -69,7 +76,7 @@ export function createTemplates(deps: TemplatesDeps) {
       description: domain?.get(domainProps.description) ?? '',
       tags: domain?.metadata.tags ?? [],
       loginUser: domain?.metadata.ssh.user ?? null,
-      linkedClones: (await clonesOn(stored.folder)).map((clone) => clone.id),
+      linkedClones: (await clonesOn(stored.folder, guests)).map((clone) => clone.id),
       sealedAt: (await readSealed(stored.folder))?.sealedAt ?? null,
       problem: stored.problem ?? described.problem,
     };
@@ -78,7 +85,8 @@ export function createTemplates(deps: TemplatesDeps) {
   /** Reads all templates anew and announces what changed. */
   async function reload(): Promise<readonly Template[]> {
     const fresh = new Map<string, Template>();
-    for (const stored of await store.list()) fresh.set(stored.id, await rowOf(stored));
+    const guests = standing(); // once for all templates
+    for (const stored of await store.list()) fresh.set(stored.id, await rowOf(stored, guests));
     for (const [id, template] of fresh)
       if (JSON.stringify(rows.get(id)) !== JSON.stringify(template))
         deps.announce({ type: 'template', template });

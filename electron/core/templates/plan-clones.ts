@@ -122,9 +122,11 @@ export async function planClones(
     });
   const parts = request.parts ?? identityPartIds.filter((part) => identityParts[part].clone);
   const hostnames = hostnamesFor(request.names);
+  // Keys are made by other threads, all at once; names and ports one after the other, since they must differ.
+  const values = await Promise.all(hostnames.map((hostname) => makeValues(hostname, request.hostKeyTypes)));
   const clones: PlannedClone[] = [];
   for (const [index, name] of request.names.entries())
-    clones.push(await planOne(domain, name, hostnames[index]!, request, around));
+    clones.push(await planOne(domain, name, values[index]!, around));
 
   const preview = await previewOf(disks, clones[0]!, parts, request, around.policy);
   const warnings = [...preview.warnings];
@@ -193,8 +195,7 @@ async function previewOf(
 async function planOne(
   domain: Domain,
   name: string,
-  hostname: string,
-  request: CloneRequest,
+  values: IdentityValues,
   around: PlanSurroundings,
 ): Promise<PlannedClone> {
   let uuid = randomUUID() as string;
@@ -207,7 +208,6 @@ async function planOne(
     around.takenPorts.add(free);
     ports.set(port, free);
   }
-  const values = await makeValues(hostname, request.hostKeyTypes);
   const sshPort = domain.metadata.ssh.hostPort;
   return {
     id: folderName(name, uuid),
