@@ -109,7 +109,7 @@ export const guestActionLabels: Readonly<Record<GuestActionId, string>> = {
   reset: 'Reset…',
   'force-off': 'Force off…',
   rename: 'Rename…',
-  labels: 'Tags and notes…',
+  labels: 'Tags, notes and login…',
   'show-folder': 'Show folder',
   delete: 'Delete…',
 };

@@ -36,7 +36,12 @@ export function useHosts(): readonly Host[] {
         id: guest.id,
         name: guest.name,
         kind: 'guest' as const,
-        note: guest.pid === null ? 'not running' : (guest.ssh?.user ?? 'no SSH known'),
+        note:
+          guest.pid === null
+            ? 'not running'
+            : guest.ssh
+              ? (guest.ssh.user ?? 'user not said')
+              : 'no SSH known',
         ready: guest.pid !== null && guest.ssh !== null,
       })),
     ...servers.map((server) => ({

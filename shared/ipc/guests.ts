@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Guest } from '../model/guest.ts';
 import { nameProblem } from '../model/names.ts';
+import { userSchema } from '../model/server.ts';
 import { call } from './call.ts';
 import type { guestCalls } from './channels.ts';
 import { cloudImageId } from './cloud-id.ts';
@@ -204,6 +205,8 @@ export const createSpec = z.object({
   tpm: z.boolean().default(false),
   /** Public keys (one line each) the login user will accept. */
   authorizedKeys: z.array(z.string().max(16384)).max(50).default([]),
+  /** Whom to log in as by SSH, for systems Guesthouse does not know; null: not known (yet). */
+  user: userSchema.nullable().default(null),
   tags: z.array(z.string().min(1).max(40)).max(20).default([]),
   start: z.boolean().default(false),
 });
@@ -236,6 +239,8 @@ export const guestContract = {
     one.extend({
       tags: z.array(z.string().min(1).max(40)).max(20).optional(),
       description: z.string().max(4000).optional(),
+      /** Whom to log in as by SSH; null: nobody in particular. */
+      user: userSchema.nullable().optional(),
     }),
   ).returns<void>(),
   'guests.deletePlan': call(one).returns<DeletePlan>(),

@@ -55,7 +55,8 @@ export interface PortForward {
 
 /** How one reaches the guest by SSH. */
 export interface SshAccess {
-  readonly user: string;
+  /** Null: nobody said whom to log in as; ssh takes its own configuration's word, else the name one has here. */
+  readonly user: string | null;
   readonly address: string;
   readonly port: number;
 }

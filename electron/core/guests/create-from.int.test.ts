@@ -69,10 +69,16 @@ describe('a guest from a disk image', () => {
   it('is used in place or linked, without a question about the file that was chosen', async () => {
     const raw = bootDisk('place.img', 'the same disk');
     const before = readFileSync(raw);
-    const linked = await make('linked', { kind: 'image', path: raw, mode: 'link' }, { diskSize: 1 });
+    const linked = await make(
+      'linked',
+      { kind: 'image', path: raw, mode: 'link' },
+      { diskSize: 1, user: 'ann' },
+    );
     expect((await at.guest(linked)).disks).toMatchObject([{ backing: raw, virtualSize: 2 ** 30 }]);
+    expect((await at.guest(linked)).ssh).toMatchObject({ user: 'ann' });
     await bootsWith(linked, 'the same disk');
     const placed = await make('placed', { kind: 'image', path: raw, mode: 'in-place' }, { kind: 'full' });
+    expect((await at.guest(placed)).ssh).toMatchObject({ user: null });
     expect((await at.guest(placed)).disks).toMatchObject([{ file: raw, format: 'raw', bus: 'ide' }]);
     await bootsWith(placed, 'the same disk');
     expect(readFileSync(raw).equals(before)).toBe(true);

@@ -93,6 +93,7 @@ export async function createFrom(
     const machine = machineFor(spec.kind, asked);
     const firmware = await firmwareFor(machine, asked, staged, folder, op);
     op.phase('Writing its definition');
+    const user = known?.user ?? spec.user;
     const domain: Domain = newDomain({
       name: spec.name,
       uuid,
@@ -105,7 +106,7 @@ export async function createFrom(
       interfaces: Array.from({ length: cards }, () => ({})),
       tpm: spec.tpm,
       serialLog: serialLog(folder),
-      ...(known ? { sshUser: known.user } : {}),
+      ...(user === null ? {} : { sshUser: user }),
       sshHostPort: port,
       tags: spec.tags,
     });

@@ -36,12 +36,16 @@ export class Edits {
     await this.relabel(id, (domain) => domain.set(metaProps.autostart, autostart ? true : null));
   }
 
-  async setLabels(ref: string, labels: { tags?: readonly string[]; description?: string }): Promise<void> {
+  async setLabels(
+    ref: string,
+    labels: { tags?: readonly string[]; description?: string; user?: string | null },
+  ): Promise<void> {
     const { id } = this.deps.registry.get(ref);
     await this.relabel(id, (domain) => {
       let next = domain;
       if (labels.description !== undefined)
         next = next.set(domainProps.description, labels.description === '' ? null : labels.description);
+      if (labels.user !== undefined) next = next.set(metaProps.sshUser, labels.user);
       if (labels.tags !== undefined) {
         while (next.count('tag') > 0) next = next.remove('tag', 0);
         for (const tag of new Set(labels.tags)) next = next.add('tag', el('gh:tag', {}, tag));

@@ -172,7 +172,9 @@ describe('a guest’s life', () => {
 
   it('takes labels at once and hardware at the next start', async () => {
     await call('guests.rename', { id, name: 'web two' });
-    await call('guests.setLabels', { id, tags: ['b', 'c'], description: 'x < y' });
+    await call('guests.setLabels', { id, tags: ['b', 'c'], description: 'x < y', user: 'ann' });
+    expect((await at.guest(id)).ssh).toMatchObject({ user: 'ann' });
+    await call('guests.setLabels', { id, user: 'debian' });
     expect(await at.guest(id)).toMatchObject({
       name: 'web two',
       tags: ['b', 'c'],

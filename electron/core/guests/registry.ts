@@ -184,7 +184,7 @@ export function rowOf(entry: Entry): Guest {
     memory: domain?.memoryMiB ?? 0,
     disks: entry.disks,
     forwards,
-    ssh: sshPort !== null ? { user: ssh?.user ?? '', address: '127.0.0.1', port: sshPort } : null,
+    ssh: sshPort !== null ? { user: ssh?.user || null, address: '127.0.0.1', port: sshPort } : null,
     addresses: [...new Set([...entry.leases, ...entry.addresses])],
     tags: meta?.tags ?? [],
     description: domain?.get(domainProps.description) ?? '',

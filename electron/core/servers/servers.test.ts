@@ -217,6 +217,50 @@ describe('the exported configuration', () => {
     expect(fs.readFileSync(config(), 'utf8')).toBe(mine);
   });
 
+  it('holds no line that stops ssh for every host, whatever a guest says', async () => {
+    open([
+      { ...guest, ssh: { ...guest.ssh!, user: null } },
+      { ...guest, id: '2', name: 'odd', ssh: { ...guest.ssh!, user: 'a b' } },
+      { ...guest, id: '3', name: 'none', ssh: { ...guest.ssh!, user: '' } },
+    ]);
+    const { text, refused } = await call<SshConfigPreview>('sshConfig.include');
+    expect(refused.map(({ name }) => name)).toEqual(['none', 'odd']);
+    expect(refused[1]!.why).toBe('A user name cannot hold spaces or special characters.');
+    expect(text).not.toContain('  User ');
+    const read = (host: string) => execFileSync('ssh', ['-G', '-F', config(), '--', host]).toString();
+    expect(read('web-01')).toContain('port 2201\n');
+    expect(read('other.example')).toContain('hostname other.example\n');
+  });
+
+  it('leaves an imported host where it was', async () => {
+    writeConfig('Host db\n  HostName 10.9.8.7\n  ProxyJump gate\n\nHost gate\n  HostName 10.9.8.1\n');
+    const read = () => execFileSync('ssh', ['-G', '-F', config(), '--', 'db']).toString();
+    const before = read();
+    expect(before).toContain('hostname 10.9.8.7\n');
+    await call('servers.import', { aliases: ['db', 'gate'] });
+    expect(await call<SshConfigPreview>('sshConfig.include')).toMatchObject({ warnings: [], refused: [] });
+    const where = (text: string) => text.match(/^(hostname|port|user|proxyjump) .*$/gm);
+    expect(where(read())).toEqual(where(before));
+  });
+
+  it('writes addresses that hold a percent sign', () => {
+    const at = {
+      kind: 'server' as const,
+      id: 's',
+      name: 'link',
+      address: 'fe80::1%eth0',
+      port: 22,
+      user: null,
+    };
+    const rest = { hostKeyAlias: null, knownHosts: ['/k'], identityFiles: [], identitiesOnly: false };
+    const { text, refused } = exportConfig([{ ...at, ...rest, configFile: null, jump: null }]);
+    expect(refused).toEqual([]);
+    writeConfig(text);
+    expect(execFileSync('ssh', ['-G', '-F', config(), '--', 'link']).toString()).toContain(
+      'hostname fe80::1%eth0\n',
+    );
+  });
+
   it('makes ~/.ssh/config when there is none, and writes through a link', async () => {
     await call('sshConfig.include');
     expect(fs.statSync(config()).mode & 0o777).toBe(0o600);
@@ -251,6 +295,15 @@ describe('the Ansible inventory', () => {
       `'UserKnownHostsFile="/lib/with space/web-01-1234/known_hosts"'`,
     );
     expect(inventory.all.children.servers.hosts.db.ansible_host).toBe('db.example');
+    await call('servers.add', { name: 'gate', address: '::1', port: 2222, user: 'g' });
+    await call('servers.add', { name: 'in', address: '10.1.1.1', jump: 'gate' });
+    const { hosts } = parse(await call<string>('ansible.export')).all.children.servers;
+    const args = execFileSync('sh', ['-c', `printf '%s\\n' ${hosts.in.ansible_ssh_common_args}`]).toString();
+    // Ansible gives these words to ssh as they are.
+    const proxy = args.split('\n').find((arg) => arg.startsWith('ProxyCommand='));
+    const said = execFileSync('ssh', ['-G', '-F', 'none', '-o', proxy!, '--', '10.1.1.1']).toString();
+    expect(said).toMatch(/^proxycommand ssh .*'User="g"' .* -W '\[%h\]:%p' -- ::1$/m);
+    expect(said).toContain(`UserKnownHostsFile="${temp.paths.data}/known_hosts"`);
     expect(Object.keys(inventory.all.children)).toEqual(['guests', 'servers', 'tag_web_tier', 'tag_prod']);
   });
 });

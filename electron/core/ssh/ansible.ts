@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { SshTarget } from './command.ts';
+import { proxyCommand, type SshTarget } from './command.ts';
 import { quoteAll } from './quote.ts';
 
 /**
@@ -36,9 +36,7 @@ function commonArgs(target: SshTarget): string[] {
   const args = ['-o', 'StrictHostKeyChecking=yes', '-o', `UserKnownHostsFile=${known}`];
   if (target.hostKeyAlias !== null) args.push('-o', `HostKeyAlias=${target.hostKeyAlias}`);
   if (target.kind === 'guest') args.push('-o', 'GlobalKnownHostsFile=/dev/null');
-  if (target.jump) {
-    const { user, address, port } = target.jump;
-    args.push('-o', `ProxyJump=${user ? `${user}@` : ''}${address}:${port}`);
-  }
+  // With its own key, user and pinned host key, which ProxyJump would not take from here.
+  if (target.jump) args.push('-o', `ProxyCommand=${proxyCommand(target.jump, { how: 'terminal' })}`);
   return args;
 }

@@ -95,7 +95,7 @@ function options(target: SshTarget, mode: SshMode): string[] {
 }
 
 /** The jump host's key is checked by the same rules, so the connection to it is made with our own arguments. */
-function proxyCommand(jump: SshTarget, mode: SshMode): string {
+export function proxyCommand(jump: SshTarget, mode: SshMode): string {
   const inner: SshMode = {
     how: mode.how === 'terminal' ? 'terminal' : mode.how,
     hostKeys: mode.hostKeys,

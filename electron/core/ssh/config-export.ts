@@ -1,5 +1,6 @@
+import { toWire } from '../../../shared/errors.ts';
 import { aliasProblem } from '../../../shared/model/server.ts';
-import type { SshTarget } from './command.ts';
+import { checkTarget, type SshTarget } from './command.ts';
 import { configValue } from './quote.ts';
 
 export interface ExportedConfig {
@@ -33,14 +34,20 @@ export function exportConfig(targets: readonly SshTarget[]): ExportedConfig {
       blocks.push(block(target));
       aliases.push(target.name);
     } catch (error) {
-      refused.push({ name: target.name, why: error instanceof Error ? error.message : String(error) });
+      const { message, why } = toWire(error);
+      refused.push({ name: target.name, why: why ?? message });
     }
   }
   return { text: `${head}${blocks.map((lines) => `\n${lines}`).join('')}`, refused, aliases };
 }
 
 function block(target: SshTarget): string {
-  const lines = [`Host ${target.name}`, `  HostName ${target.address}`, `  Port ${target.port}`];
+  // One value ssh does not take stops it for every host there is.
+  checkTarget(target);
+  const lines = [`Host ${target.name}`];
+  // Without it a server named after its address, or after a host of ~/.ssh/config, goes where it went before.
+  if (target.address !== target.name) lines.push(`  HostName ${target.address.replaceAll('%', '%%')}`);
+  lines.push(`  Port ${target.port}`);
   if (target.user !== null) lines.push(`  User ${configValue(target.user)}`);
   if (target.hostKeyAlias !== null) lines.push(`  HostKeyAlias ${target.hostKeyAlias}`);
   lines.push(`  UserKnownHostsFile ${target.knownHosts.map((file) => configValue(file, true)).join(' ')}`);

@@ -21,6 +21,7 @@ interface Options {
   kind?: 'full' | 'hybrid' | 'paravirtual';
   key?: string[];
   tag?: string[];
+  user?: string;
   start?: boolean;
 }
 
@@ -82,6 +83,10 @@ function sourceOf(options: Options): CreateSpec['from'] {
     throw new GuesthouseError('invalid-input', 'These options do not go together.', {
       why: '--mode is for images, --firmware for images, ISOs and OVAs.',
     });
+  if (options.user !== undefined && (from !== undefined || fromCloud !== undefined))
+    throw new GuesthouseError('invalid-input', 'These options do not go together.', {
+      why: 'Systems Guesthouse knows have a login user of their own: --user is for images, ISOs and OVAs.',
+    });
   const more = firmware === undefined ? {} : { firmware };
   if (fromImage !== undefined)
     return { kind: 'image', path: resolve(fromImage), ...(mode === undefined ? {} : { mode }), ...more };
@@ -128,6 +133,7 @@ export function registerCreate(program: Command, runner: Runner): void {
     )
     .option('--tpm', 'give it a TPM 2.0')
     .option('--key <file>', 'public key file that may log in (again for more)', collect)
+    .option('--user <user>', 'whom to log in as, of a guest from an image, ISO or OVA')
     .option('--tag <tag>', 'tag (again for more)', collect)
     .option('--start', 'start it when it is made');
   const clouds = runner.define(program, 'cloud-images', 'List the cloud images there are');
@@ -154,6 +160,7 @@ export function registerCreate(program: Command, runner: Runner): void {
       tpm: options.tpm ?? false,
       authorizedKeys: (options.key ?? []).flatMap(publicKeysIn),
       tags: options.tag ?? [],
+      ...(options.user === undefined ? {} : { user: options.user }),
       start: options.start ?? false,
     };
     let id = '';

@@ -12,6 +12,19 @@ export function registerLabels(program: Command, runner: Runner): void {
     return { data: { id, name }, text: `${before} is ${name} now.` };
   });
 
+  const login = runner
+    .define(program, 'login', 'Say whom to log in as by SSH, or nobody in particular')
+    .argument('<name>', 'name, folder or UUID')
+    .argument('[user]', 'a user of its system');
+  runner.action<[string, string | undefined]>(login, async ({ core, guest }, ref, user) => {
+    const { id, name } = await guest(ref);
+    await core.call('guests.setLabels', { id, user: user ?? null });
+    return {
+      data: { id, user: user ?? null },
+      text: user ? `ssh logs in to ${name} as ${user}.` : `Nobody in particular logs in to ${name}.`,
+    };
+  });
+
   const autostart = runner
     .define(program, 'autostart', 'Start a guest with the app, or not')
     .argument('<name>', 'name, folder or UUID')

@@ -4,7 +4,7 @@ import { byName, table } from '../output.ts';
 import type { Runner } from '../run.ts';
 
 export function address(guest: Guest): string {
-  if (guest.ssh) return `${guest.ssh.user}@${guest.ssh.address}:${guest.ssh.port}`;
+  if (guest.ssh) return `${guest.ssh.user ? `${guest.ssh.user}@` : ''}${guest.ssh.address}:${guest.ssh.port}`;
   return guest.addresses[0] ?? '-';
 }
 

@@ -72,6 +72,7 @@ function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string
     start: true,
     firmware: 'bios',
     tpm: false,
+    user: '',
     mode: 'copy',
   }));
   const [clouds, setClouds] = useState<readonly CloudImage[]>([]);

@@ -110,6 +110,15 @@ export function HardwareStep({
       >
         TPM 2.0
       </Checkbox>
+      {source !== 'cloud' && (
+        <TextField
+          label="Log in as"
+          value={form.user}
+          onChange={(user) => put({ user })}
+          problem={problems.user}
+          hint="The user of the system on it, for consoles and ssh. It can be said later."
+        />
+      )}
       <Warnings lines={warnings(source, image, form, report)} />
     </>
   );

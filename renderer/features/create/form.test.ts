@@ -13,6 +13,7 @@ const form: CreateForm = {
   start: true,
   firmware: 'bios',
   tpm: false,
+  user: '',
   mode: 'copy',
 };
 

@@ -19,11 +19,13 @@ export interface CreateForm {
   readonly start: boolean;
   readonly firmware: Firmware;
   readonly tpm: boolean;
+  /** Whom to log in as by SSH, once a system is on its disk; empty: not known. */
+  readonly user: string;
   /** What becomes of a disk image. */
   readonly mode: 'copy' | 'link' | 'in-place';
 }
 
-export type Problems = Partial<Record<'name' | 'vcpus' | 'memory' | 'diskSize' | 'keys', string>>;
+export type Problems = Partial<Record<'name' | 'vcpus' | 'memory' | 'diskSize' | 'keys' | 'user', string>>;
 
 const keyLine = /^(ssh-(ed25519|rsa|dss)|ecdsa-sha2-\S+|sk-\S+@openssh\.com) [A-Za-z0-9+/]+=*( .*)?$/;
 
@@ -113,6 +115,7 @@ export function checkForm(
     diskSize: form.diskSize,
     kind: form.kind,
     tpm: form.tpm,
+    user: from?.kind === 'starter' || from?.kind === 'cloud' ? null : form.user.trim() || null,
     authorizedKeys: from?.kind === 'starter' || from?.kind === 'cloud' ? lines : [],
     start: form.start,
   });
@@ -123,6 +126,7 @@ export function checkForm(
     if (field === 'vcpus') problems.vcpus = 'From 1 to 256.';
     if (field === 'memory') problems.memory = 'At least 64 MiB.';
     if (field === 'diskSize') problems.diskSize = 'From 1 to 65536 GiB.';
+    if (field === 'user') problems.user ??= issue.message;
     if (field === 'authorizedKeys') problems.keys = 'At most 50 keys.';
   }
   problems.name ??= nameTrouble(form.name, taken) ?? undefined;

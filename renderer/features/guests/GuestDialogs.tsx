@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'react';
 import { toWire, type WireError } from '../../../shared/errors.ts';
 import type { DeletePlan } from '../../../shared/ipc/guests.ts';
 import { nameProblem } from '../../../shared/model/names.ts';
+import { userProblem } from '../../../shared/model/server.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { allows } from '../../stores/guest-actions.ts';
@@ -85,6 +86,9 @@ export function LabelsDialog({ id }: { id: string }) {
   const guest = useGuests.getState().byId[id];
   const [tags, setTags] = useState(guest?.tags.join(', ') ?? '');
   const [description, setDescription] = useState(guest?.description ?? '');
+  const [user, setUser] = useState(guest?.ssh?.user ?? '');
+  const login = user.trim();
+  const loginProblem = login === '' ? null : userProblem(login);
   const list = [...new Set(tags.split(',').map((tag) => tag.trim()))].filter(Boolean);
   const problem = list.some((tag) => tag.length > 40)
     ? 'A tag can have at most 40 characters.'
@@ -93,10 +97,12 @@ export function LabelsDialog({ id }: { id: string }) {
       : null;
   return (
     <Dialog
-      title={`Tags and notes of ${guest?.name ?? id}`}
+      title={`Tags, notes and login of ${guest?.name ?? id}`}
       onClose={close}
       onSubmit={() => {
-        if (!problem) each([id], () => call('guests.setLabels', { id, tags: list, description }));
+        if (problem || loginProblem) return;
+        const changed = login === (guest?.ssh?.user ?? '') ? {} : { user: login || null };
+        each([id], () => call('guests.setLabels', { id, tags: list, description, ...changed }));
       }}
       foot={
         <>
@@ -104,7 +110,7 @@ export function LabelsDialog({ id }: { id: string }) {
           <Button
             look="primary"
             type="submit"
-            isDisabled={problem !== null}
+            isDisabled={problem !== null || loginProblem !== null}
             data-testid={testIds.dialogConfirm}
           >
             Save
@@ -121,6 +127,15 @@ export function LabelsDialog({ id }: { id: string }) {
         autoFocus
       />
       <TextField label="Notes" value={description} onChange={setDescription} multiline={4} />
+      {guest?.ssh && (
+        <TextField
+          label="Log in as"
+          value={user}
+          onChange={setUser}
+          problem={loginProblem}
+          hint="The user of its system that consoles and ssh log in as."
+        />
+      )}
     </Dialog>
   );
 }

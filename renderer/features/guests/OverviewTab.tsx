@@ -4,6 +4,8 @@ import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { useHistory } from '../../stores/stats.ts';
 import { tellError } from '../../stores/toasts.ts';
+import { useUi } from '../../stores/ui.ts';
+import { Button } from '../../ui/Button.tsx';
 import { Checkbox } from '../../ui/Choice.tsx';
 import { bytes, cores, counted, mebibytes, moment } from '../../ui/format.ts';
 import { CopyText, Sparkline, Tag } from '../../ui/parts.tsx';
@@ -18,7 +20,7 @@ export const kindWords: Readonly<Record<VirtKind, string>> = {
 
 /** The command one would type to log in. */
 export function sshCommand(ssh: NonNullable<Guest['ssh']>): string {
-  return `ssh ${ssh.port === 22 ? '' : `-p ${ssh.port} `}${ssh.user}@${ssh.address}`;
+  return `ssh ${ssh.port === 22 ? '' : `-p ${ssh.port} `}${ssh.user === null ? '' : `${ssh.user}@`}${ssh.address}`;
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {
@@ -49,6 +51,15 @@ export function OverviewTab({ guest }: { guest: Guest }) {
         {guest.ssh && (
           <Fact name="SSH">
             <CopyText text={sshCommand(guest.ssh)} label="SSH command" write={writeClipboard} />
+            {guest.ssh.user === null && (
+              <Button
+                look="quiet"
+                size="small"
+                onPress={() => useUi.getState().open({ kind: 'labels', id: guest.id })}
+              >
+                Log in as…
+              </Button>
+            )}
           </Fact>
         )}
         {!broken && (
