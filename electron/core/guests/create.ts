@@ -7,6 +7,7 @@ import { type Domain, newDomain } from '../domain/index.ts';
 import { applyIdentity } from '../identity/apply.ts';
 import { writeRecord } from '../identity/record.ts';
 import { type IdentityValues, makeValues } from '../identity/values.ts';
+import { stageGivenKeys } from '../keys/given.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import { run } from '../platform/exec.ts';
 import { writeAtomic } from '../platform/fs.ts';
@@ -127,6 +128,7 @@ export class Creator {
       const domain = domainFor(store.folder(id), uuid, spec, image, port);
       await writeAtomic(path.join(staged, domainFile), domain.text);
       await writeAtomic(path.join(staged, 'known_hosts'), knownHosts(uuid, values));
+      await stageGivenKeys(staged, spec.authorizedKeys);
       await writeRecord(staged, {
         version: 1,
         writtenAt: this.deps.clock.now(),

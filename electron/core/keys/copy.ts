@@ -24,6 +24,13 @@ export interface CopyDeps {
   accepted(targetId: string): Promise<void>;
 }
 
+/** How to get in before the key is there: a server set to use this very key would be offered nothing else. */
+function wayIn(target: SshTarget, keyFile: string): SshTarget {
+  return target.identitiesOnly && target.identityFiles.every((file) => file === keyFile)
+    ? { ...target, identityFiles: [], identitiesOnly: false }
+    : target;
+}
+
 /** Hosts worked on at once: questions of more would only pile up before one person. */
 const atOnce = 4;
 const maxLog = 200;
@@ -75,7 +82,10 @@ export async function copyToHosts(op: OperationContext, job: CopyJob, deps: Copy
         const onStderr = (chunk: string) => {
           for (const line of chunk.split('\n')) if (line.trim()) update(index, {}, visible(line.trim(), 300));
         };
-        added = await addKey(deps.around, target, job.key, { askpass: session, onStderr });
+        added = await addKey(deps.around, wayIn(target, job.keyFile), job.key, {
+          askpass: session,
+          onStderr,
+        });
         update(
           index,
           { status: 'checking' },
@@ -83,9 +93,15 @@ export async function copyToHosts(op: OperationContext, job: CopyJob, deps: Copy
             ? 'Added to ~/.ssh/authorized_keys'
             : 'It stood in ~/.ssh/authorized_keys already',
         );
-        await checkKey(deps.around, target, job.keyFile, job.key, { askpass: session });
+        const way = await checkKey(deps.around, target, job.keyFile, job.key, { askpass: session });
         await deps.accepted(target.id);
-        update(index, { status: added === 'added' ? 'copied' : 'already' }, 'Logged in with the key');
+        update(
+          index,
+          { status: added === 'added' ? 'copied' : 'already' },
+          way === 'in'
+            ? 'Logged in with the key'
+            : 'The key was accepted; the host asks for a second factor too',
+        );
       } finally {
         await session.close();
       }

@@ -1,8 +1,8 @@
-import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { keyCalls } from '../../../shared/ipc/channels.ts';
+import type { Guest } from '../../../shared/model/guest.ts';
 import type { Key, KeyCopy, KeyList, PermissionProblem } from '../../../shared/model/key.ts';
 import type { Announce, Handlers } from '../api.ts';
 import type { OperationContext, OperationRunner } from '../operations/runner.ts';
@@ -16,8 +16,17 @@ import { askpassFor, type SshSurroundings } from '../ssh/remote.ts';
 import type { Identities } from '../ssh/targets.ts';
 import { addToAgent, agentFingerprints, removeFromAgent } from './agent.ts';
 import { copyToHosts } from './copy.ts';
-import { maxKeyFile, readPrivateHeader } from './header.ts';
-import { changePassphrase, importKey, type MakeSpec, makeKey, securityKeyPresent } from './make.ts';
+import { addGivenKey, dropGivenKey, givenFingerprints } from './given.ts';
+import { readPrivateHeader } from './header.ts';
+import {
+  changePassphrase,
+  importKey,
+  type MakeSpec,
+  makeKey,
+  readForImport,
+  securityKeyPresent,
+} from './make.ts';
+import { keysToOffer } from './offer.ts';
 import { folderProblems, repair, scanFolder } from './scan.ts';
 import { KeyTrash } from './trash.ts';
 import { KeyUsage } from './usage.ts';
@@ -32,6 +41,7 @@ export interface KeysDeps {
   resolve(ref: string): Promise<SshTarget>;
   /** Servers that are set to use a key: `[key id, server id]`. */
   assigned(): readonly (readonly [string, string])[];
+  readonly guests: { list(): readonly Pick<Guest, 'id' | 'folder'>[] };
 }
 
 export interface Keys {
@@ -44,8 +54,6 @@ export interface Keys {
   close(): void;
 }
 
-/** sshd stops after six tries (MaxAuthTries); a password must still fit in. */
-const maxOffered = 4;
 /** Milliseconds a look at the key folders serves connections; changes seen meanwhile end it. */
 const recentMs = 2000;
 
@@ -79,6 +87,9 @@ export function createKeys(deps: KeysDeps): Keys {
       usage.read(),
     ]);
     const assigned = deps.assigned();
+    const given = await Promise.all(
+      deps.guests.list().map(async ({ id, folder }) => [id, await givenFingerprints(folder)] as const),
+    );
     const keys = [...ssh, ...app].map(
       (key): Key => ({
         ...key,
@@ -86,6 +97,7 @@ export function createKeys(deps: KeysDeps): Keys {
         usedBy: [
           ...new Set([
             ...(key.fingerprint ? (used[key.fingerprint] ?? []) : []),
+            ...given.filter(([, prints]) => prints.includes(key.fingerprint ?? '')).map(([guest]) => guest),
             ...assigned.filter(([id]) => id === key.id).map(([, server]) => server),
           ]),
         ],
@@ -181,6 +193,8 @@ export function createKeys(deps: KeysDeps): Keys {
       await session.close();
     }
   }
+
+  const folderOf = (id: string) => deps.guests.list().find((guest) => guest.id === id)?.folder ?? null;
 
   const handlers: Keys['handlers'] = {
     'keys.list': () => list(),
@@ -289,7 +303,9 @@ export function createKeys(deps: KeysDeps): Keys {
                 announce({ type: 'key-copy', copy });
               },
               accepted: async (target) => {
-                if (key.fingerprint) await usage.add(key.fingerprint, target);
+                const folder = folderOf(target);
+                if (folder !== null) await addGivenKey(folder, line.line);
+                else if (key.fingerprint) await usage.add(key.fingerprint, target);
                 told();
               },
             },
@@ -316,6 +332,8 @@ export function createKeys(deps: KeysDeps): Keys {
             op.phase(`Connecting to ${target.name}`);
             await ensurePinned(target, session);
             await removeKey(around, target, line, { askpass: session });
+            const folder = folderOf(target.id);
+            if (folder !== null) await dropGivenKey(folder, line.blob);
             if (key.fingerprint) await usage.remove(key.fingerprint, target.id);
             told();
           } finally {
@@ -337,40 +355,10 @@ export function createKeys(deps: KeysDeps): Keys {
     },
     close: () => stopWatching(),
     async identities({ kind, id, keyId }) {
-      const keys = await recentKeys();
-      const file = (key: Key) => key.path ?? key.publicPath!;
-      if (keyId !== null) {
-        const key = keys.find((k) => k.id === keyId);
-        if (key) return { files: [file(key)], only: true };
-      }
-      const used = keys.filter((key) => key.usedBy.includes(id));
-      // A server without a word of ours about keys: ssh's own choice, from the person's configuration.
-      if (kind === 'server' && used.length === 0) return { files: [], only: false };
-      const usual = keys.filter(({ location, name }) => location === 'app' || /^id_/.test(name));
-      // A guest may have been given any key when it was made. Those without a public half would be asked about first.
-      const others =
-        kind === 'guest' ? keys.filter((key) => key.path !== null && key.publicPath !== null) : [];
-      const offered = new Set([...used, ...usual, ...others].map(file));
-      return { files: [...offered].slice(0, maxOffered), only: false };
+      // Read anew: the guest may have been made a moment ago.
+      const folder = kind === 'guest' ? folderOf(id) : null;
+      const given = folder === null ? [] : await givenFingerprints(folder);
+      return keysToOffer({ kind, id, keyId, given }, await recentKeys());
     },
   };
-}
-
-async function readForImport(file: string): Promise<string> {
-  if (!path.isAbsolute(file)) throw new GuesthouseError('invalid-input', 'The path must be absolute.');
-  const handle = await fs
-    .open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
-    .catch((cause: NodeJS.ErrnoException) => {
-      throw new GuesthouseError('not-found', `${file} cannot be read.`, { why: cause.message });
-    });
-  try {
-    const stat = await handle.stat();
-    if (!stat.isFile() || stat.size > maxKeyFile)
-      throw new GuesthouseError('invalid-input', 'This is no private key.', {
-        why: stat.isFile() ? 'It is far too big.' : 'It is not a file.',
-      });
-    return await handle.readFile('utf8');
-  } finally {
-    await handle.close();
-  }
 }

@@ -5,7 +5,7 @@ import { GuesthouseError } from '../../../shared/errors.ts';
 import type { KeyType } from '../../../shared/model/key.ts';
 import { run } from '../platform/exec.ts';
 import { exists, syncDir, writeAtomic } from '../platform/fs.ts';
-import { privateKeyStart, readPrivateHeader, readPublic } from './header.ts';
+import { maxKeyFile, privateKeyStart, readPrivateHeader, readPublic } from './header.ts';
 
 export interface MakeSpec {
   readonly name: string;
@@ -216,4 +216,24 @@ export async function changePassphrase(
     await fs.rename(copy, real);
     await syncDir(path.dirname(real));
   });
+}
+
+/** The text of a file that may be a private key. @throws {GuesthouseError} `not-found`, `invalid-input` */
+export async function readForImport(file: string): Promise<string> {
+  if (!path.isAbsolute(file)) throw new GuesthouseError('invalid-input', 'The path must be absolute.');
+  const handle = await fs
+    .open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    .catch((cause: NodeJS.ErrnoException) => {
+      throw new GuesthouseError('not-found', `${file} cannot be read.`, { why: cause.message });
+    });
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile() || stat.size > maxKeyFile)
+      throw new GuesthouseError('invalid-input', 'This is no private key.', {
+        why: stat.isFile() ? 'It is far too big.' : 'It is not a file.',
+      });
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
 }

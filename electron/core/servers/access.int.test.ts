@@ -142,6 +142,33 @@ describe('copying a key', () => {
     expect((await access.keys.list()).keys.find(({ name }) => name === 'new-key')!.usedBy).toEqual([]);
   });
 
+  it('gets in as usual, also to a server that is set to use the very key', async () => {
+    const fresh = path.join(temp.paths.keys, 'fresh');
+    keygen(fresh);
+    const config = path.join(temp.home, '.ssh', 'config');
+    fs.mkdirSync(path.dirname(config), { mode: 0o700 });
+    fs.writeFileSync(config, `Host *\n  IdentityFile ${key}\n`, { mode: 0o600 });
+    const { id } = await addServer('here');
+    await call('servers.edit', { id, change: { keyId: 'app:fresh' } });
+    expect((await follow('keys.copyId', { id: 'app:fresh', targets: [id] })).error).toBeNull();
+    expect(asked.map(({ kind }) => kind)).toEqual(['host-key']);
+  });
+
+  it('to a guest is kept with the guest, and taken back', async () => {
+    keygen(path.join(temp.paths.keys, 'fresh'));
+    const folder = path.join(temp.home, 'g');
+    fs.mkdirSync(folder, { mode: 0o700 });
+    const ssh = { user, address: '127.0.0.1', port: sshd.port };
+    const uuid = '4c4c4544-0000-2010-8020-80c04f000000';
+    guests = [{ id: 'g-1', name: 'g', uuid, folder, state: 'running', ssh, tags: [] } as unknown as Guest];
+    const usedBy = async () => (await access.keys.list()).keys.find(({ name }) => name === 'fresh')!.usedBy;
+    expect((await follow('keys.copyId', { id: 'app:fresh', targets: ['g'] })).error).toBeNull();
+    expect(await usedBy()).toEqual(['g-1']);
+    expect(fs.existsSync(path.join(folder, 'authorized_keys'))).toBe(true);
+    expect((await follow('keys.removeFromHost', { id: 'app:fresh', target: 'g' })).error).toBeNull();
+    expect(await usedBy()).toEqual([]);
+  });
+
   it('stops when cancelled, with a question open', async () => {
     keygen(path.join(temp.paths.keys, 'other'));
     await addServer('here');

@@ -61,6 +61,7 @@ export function createAccess(deps: AccessDeps): Access {
     announce,
     around,
     resolve: (ref) => targets.resolve(ref),
+    guests,
     assigned: () => store.list().flatMap(({ id, keyId }) => (keyId === null ? [] : [[keyId, id] as const])),
   });
   const file = exportFile(paths);

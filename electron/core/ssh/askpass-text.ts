@@ -1,5 +1,14 @@
 import type { Prompt } from '../../../shared/model/prompt.ts';
 
+/** The host ssh itself names in a question (sshconnect.c, sshconnect2.c), or null. */
+export function hostNamed(text: string): string | null {
+  const match =
+    /^The authenticity of host '\[?([^'\]\s]+)/.exec(text) ??
+    /^\((?:[^()\s]+)@([^()\s]+)\) /.exec(text) ??
+    /^\S+@(\S+)'s password: $/.exec(text);
+  return match?.[1] ?? null;
+}
+
 /**
  * What a question of OpenSSH wants, judged by its text. The texts of ssh, ssh-add and sudo are their own; those of
  * keyboard-interactive come from the other side and are only guessed at, so they never become more than a field.

@@ -6,23 +6,26 @@ import * as path from 'node:path';
 import { CancelledError, isCancelled } from '../../../shared/errors.ts';
 import { run } from '../platform/exec.ts';
 import { makePrivateDir, readTextIfAny, writeAtomic } from '../platform/fs.ts';
-import { classify } from './askpass-text.ts';
+import { classify, hostNamed } from './askpass-text.ts';
+import { hopVariable } from './command.ts';
 import type { Prompts } from './prompts.ts';
 
 /**
  * What OpenSSH runs to ask a question (SSH_ASKPASS in ssh(1)). A plain POSIX shell script, because a packaged Electron
  * cannot run scripts (its runAsNode fuse is off) and no other interpreter is sure to be there. Question and answer go
- * through FIFOs in a private folder; the answer is never in an argument, a variable or a file with content.
+ * through FIFOs in a private folder; the answer is never in an argument, a variable or a file with content. The shell
+ * waits for cat by wait, which a signal ends: ssh ends it so when a security key was touched, and waits for its end.
  */
 export const askpassScript = `#!/bin/sh
 umask 077
 dir=\${GUESTHOUSE_ASKPASS_DIR:?}
 id=$$
 trap 'rm -f "$dir/q.$id" "$dir/a.$id" "$dir/no.$id"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'kill $! 2>/dev/null; exit 1' HUP INT TERM
 printf '%s' "$1" >"$dir/q.$id" && mkfifo "$dir/a.$id" || exit 1
-printf '%s %s %s\\n' "\${GUESTHOUSE_ASKPASS_TOKEN:?}" "$id" "\${SSH_ASKPASS_PROMPT:-ask}" >"$dir/requests" || exit 1
-cat "$dir/a.$id"
+printf '%s %s %s %s\\n' "\${GUESTHOUSE_ASKPASS_TOKEN:?}" "$id" "\${SSH_ASKPASS_PROMPT:-ask}" "\${${hopVariable}:-0}" >"$dir/requests" || exit 1
+cat "$dir/a.$id" &
+wait $!
 [ ! -e "$dir/no.$id" ]
 `;
 
@@ -35,6 +38,10 @@ export interface AskpassOptions {
   /** For people: what asks. */
   readonly title: string;
   readonly host: string | null;
+  /** How ssh names it in its questions, where the host is known: its address and its HostKeyAlias. */
+  readonly calls?: readonly string[];
+  /** Names of the jump hosts on the way, the last one first: they ask too. */
+  readonly jumps?: readonly string[];
   readonly subject: string | null;
   readonly operation: string | null;
   readonly signal?: AbortSignal;
@@ -84,12 +91,13 @@ export async function openAskpass(options: AskpassOptions): Promise<AskpassSessi
     const lines = (rest + chunk.toString('latin1')).split('\n');
     rest = lines.pop()!.slice(0, 4096);
     for (const line of lines) {
-      const [gotToken, id, hint] = line.split(' ');
-      if (gotToken === token && id && /^[0-9]{1,10}$/.test(id)) void serve(id, hint ?? 'ask');
+      const [gotToken, id, hint, hop] = line.split(' ');
+      if (gotToken === token && id && /^[0-9]{1,10}$/.test(id))
+        void serve(id, hint ?? 'ask', Number.parseInt(hop ?? '0', 10));
     }
   });
 
-  const serve = async (id: string, hint: string) => {
+  const serve = async (id: string, hint: string, hop: number) => {
     const gone = new AbortController();
     const onEnd = () => gone.abort(new CancelledError());
     controller.signal.addEventListener('abort', onEnd, { once: true });
@@ -111,9 +119,9 @@ export async function openAskpass(options: AskpassOptions): Promise<AskpassSessi
       } else {
         const attempt = (attempts.get(text) ?? 0) + 1;
         attempts.set(text, attempt);
-        const { title, host, subject, operation } = options;
+        const { title, subject, operation } = options;
         answer = await options.prompts.ask(
-          { ...classify(text, hint), title, host, subject, operation, attempt },
+          { ...classify(text, hint), title, host: asker(options, text, hop), subject, operation, attempt },
           gone.signal,
         );
       }
@@ -145,6 +153,16 @@ export async function openAskpass(options: AskpassOptions): Promise<AskpassSessi
       await fs.rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** Whose question it is. An answer meant for one host must not go to another on the way to it. */
+function asker({ host, calls = [], jumps = [] }: AskpassOptions, text: string, hop: number): string | null {
+  if (hop > 0) return jumps[hop - 1] ?? null;
+  if (host === null) return null;
+  // The person's own configuration may lead elsewhere, or through hosts that are not ours: then by ssh's own word.
+  const named = hostNamed(text);
+  const same = named === null || calls.some((call) => call.toLowerCase() === named.toLowerCase());
+  return same ? host : `${named} (connecting to ${host})`;
 }
 
 async function readQuestion(file: string): Promise<string> {

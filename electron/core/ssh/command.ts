@@ -37,9 +37,14 @@ export interface SshMode {
   readonly connectTimeout?: number;
   /** Further `Keyword=value` options. They come first, and ssh takes the first value it sees. */
   readonly options?: readonly string[];
+  /** Machines between this one and here: the first jump host is 1. Default 0, the target itself. */
+  readonly hop?: number;
   /** Unix socket for sharing one connection, or absent. */
   readonly controlPath?: string;
 }
+
+/** Tells askpass which machine on the way asks. */
+export const hopVariable = 'GUESTHOUSE_ASKPASS_HOP';
 
 /** @throws {GuesthouseError} `invalid-input` for an address, user or port that ssh could take for something else */
 export function checkTarget(target: SshTarget): void {
@@ -96,14 +101,18 @@ function options(target: SshTarget, mode: SshMode): string[] {
 
 /** The jump host's key is checked by the same rules, so the connection to it is made with our own arguments. */
 export function proxyCommand(jump: SshTarget, mode: SshMode): string {
+  const hop = (mode.hop ?? 0) + 1;
   const inner: SshMode = {
+    hop,
     how: mode.how === 'terminal' ? 'terminal' : mode.how,
     hostKeys: mode.hostKeys,
     connectTimeout: mode.connectTimeout,
   };
   const argv = base('ssh', jump, inner);
   const line = quoteAll(argv.slice(0, -2)).replaceAll('%', '%%'); // ssh expands % in ProxyCommand
-  return `${line} -W '[%h]:%p' -- ${quoteAll(argv.slice(-1))}`;
+  // Its questions are to be told from the target's: askpass says which of the machines on the way asks.
+  const asks = mode.how === 'ask' ? `env ${hopVariable}=${hop} ` : '';
+  return `${asks}${line} -W '[%h]:%p' -- ${quoteAll(argv.slice(-1))}`;
 }
 
 function base(

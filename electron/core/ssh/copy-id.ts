@@ -91,7 +91,8 @@ export async function removeKey(
 }
 
 /**
- * Logs in with this key and nothing else, over a connection of its own. Resolves when the host accepts it.
+ * Logs in with this key and nothing else, over a connection of its own. Resolves when the host accepts it: `second`
+ * when it then asks for another factor too, which nobody is asked for here.
  * A person's configuration may add keys (IdentityFile accumulates), so ssh's own words decide which one was taken.
  * @param keyFile private key, or the public one when the private is in the agent
  * @throws {GuesthouseError} `auth-failed` when the host does not accept it; else as {@link runRemote}
@@ -102,22 +103,54 @@ export async function checkKey(
   keyFile: string,
   key: PublicKeyLine,
   options: RemoteOptions = {},
-): Promise<void> {
-  const only = { ...target, identityFiles: [keyFile], identitiesOnly: true };
-  const result = await runRemote(around, only, ['true'], {
-    ...options,
-    options: [
-      'LogLevel=DEBUG1',
-      ...(options.options ?? []),
-      'PreferredAuthentications=publickey',
-      'PasswordAuthentication=no',
-      'KbdInteractiveAuthentication=no',
-    ],
+): Promise<'in' | 'second'> {
+  const tried = await tryKey(around, target, keyFile, key, options);
+  if (tried !== 'other') return tried;
+  // ssh offers what the agent holds before what is in files: without the agent this one comes first.
+  const more = [...(options.options ?? []), 'IdentityAgent=none'];
+  const again = keyFile.endsWith('.pub')
+    ? tried
+    : await tryKey(around, target, keyFile, key, { ...options, options: more });
+  if (again !== 'other') return again;
+  throw new GuesthouseError('auth-failed', `${target.name} let you in with another key.`, {
+    why: 'A key named in your ssh configuration was taken before this one.',
+    subject: target.id,
   });
-  const taken = [...result.stderr.matchAll(/Server accepts key: .* (SHA256:\S+)/g)].at(-1)?.[1];
-  if (taken !== fingerprint(key.blob))
-    throw new GuesthouseError('auth-failed', `${target.name} let you in with another key.`, {
-      why: 'A key named in your ssh configuration was taken before this one.',
-      subject: target.id,
+}
+
+async function tryKey(
+  around: SshSurroundings,
+  target: SshTarget,
+  keyFile: string,
+  key: PublicKeyLine,
+  options: RemoteOptions,
+): Promise<'in' | 'second' | 'other'> {
+  const only = { ...target, identityFiles: [keyFile], identitiesOnly: true };
+  let said = '';
+  /** What ssh said after the host took this key last; null: it took another, or none. */
+  const after = () => {
+    const taken = [...said.matchAll(/Server accepts key: .* (SHA256:\S+)/g)].at(-1);
+    return taken?.[1] === fingerprint(key.blob) ? said.slice(taken.index) : null;
+  };
+  try {
+    await runRemote(around, only, ['true'], {
+      ...options,
+      options: [
+        'LogLevel=DEBUG1',
+        ...(options.options ?? []),
+        'PreferredAuthentications=publickey',
+        'PasswordAuthentication=no',
+        'KbdInteractiveAuthentication=no',
+      ],
+      onStderr: (chunk) => {
+        said += chunk;
+        options.onStderr?.(chunk);
+      },
     });
+  } catch (error) {
+    const refused = error instanceof GuesthouseError && error.code === 'auth-failed';
+    if (refused && after()?.includes('Authenticated using "publickey" with partial success')) return 'second';
+    throw error;
+  }
+  return after() === null ? 'other' : 'in';
 }

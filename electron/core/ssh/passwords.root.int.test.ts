@@ -81,6 +81,16 @@ describe('a real sshd with passwords', () => {
     const target = targetOf(box.dir, sshd.port, { user: user.name, identityFiles: [key] });
     expect((await runRemote(box.around, target, ['id', '-un'])).stdout).toBe(`${user.name}\n`);
     expect(box.asked).toHaveLength(1);
+    // Copied by the same two factors; the check knows the key's part from the password's.
+    const line = publicKeyLine(publicLine);
+    expect(await addKey(box.around, target, line)).toBe('already');
+    expect(await checkKey(box.around, target, key, line)).toBe('second');
+    expect(box.asked).toHaveLength(2);
+    const stranger = path.join(box.dir, 'stranger');
+    const other = publicKeyLine(keygen(stranger));
+    await expect(checkKey(box.around, target, stranger, other)).rejects.toMatchObject({
+      code: 'auth-failed',
+    });
   });
 
   it('fails as refused after three wrong passwords', async () => {

@@ -1,7 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as net from 'node:net';
 import * as path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { addKey, checkKey, publicKeyLine, removeKey } from './copy-id.ts';
 import { ensurePinned, forgetPinned, pinnedFingerprints } from './hostkeys.ts';
 import { fingerprint } from './known-hosts.ts';
@@ -166,7 +167,10 @@ describe('a real sshd with keys', () => {
     const session = await askpassFor(box.around, target, {});
     try {
       await ensurePinned(target, session);
-      expect(box.asked.map((p) => p.kind)).toEqual(['host-key', 'host-key']);
+      expect(box.asked.map((p) => [p.kind, p.host])).toEqual([
+        ['host-key', 'gate'],
+        ['host-key', 'test'],
+      ]);
       expect((await runRemote(box.around, target, ['echo', '100% in'], { askpass: session })).stdout).toBe(
         '100% in\n',
       );
@@ -192,12 +196,36 @@ describe('copying a key', () => {
     expect(fs.readFileSync(sshd.authorizedKeys, 'latin1')).toBe(`${odd}\n${line.line}\n`);
     expect(fs.statSync(sshd.authorizedKeys).mode & 0o777).toBe(0o600);
     expect(await addKey(box.around, target, line)).toBe('already');
-    await checkKey(box.around, target, added, line);
+    expect(await checkKey(box.around, target, added, line)).toBe('in');
     expect(await removeKey(box.around, target, line)).toBe('removed');
     expect(fs.readFileSync(sshd.authorizedKeys, 'latin1')).toBe(`${odd}\n`);
     expect(await removeKey(box.around, target, line)).toBe('absent');
     await expect(checkKey(box.around, target, added, line)).rejects.toMatchObject({ code: 'auth-failed' });
     expect(fs.readdirSync(path.dirname(sshd.authorizedKeys))).toEqual(['authorized_keys']);
+  });
+
+  it('checks the very key, also when an agent holds one that the configuration names for all hosts', async () => {
+    const configFile = path.join(box.dir, 'config');
+    fs.writeFileSync(configFile, `Host *\n  IdentityFile ${key}\n`);
+    const target = { ...(await keyed()), configFile, identityFiles: [] };
+    pin(box.dir, sshd);
+    const socket = path.join(box.dir, 'agent');
+    const pid = Number(/AGENT_PID=(\d+)/.exec(execFileSync('ssh-agent', ['-a', socket]).toString())![1]);
+    vi.stubEnv('SSH_AUTH_SOCK', socket);
+    try {
+      execFileSync('ssh-add', ['-q', key]);
+      const added = path.join(box.dir, 'added');
+      const line = publicKeyLine(keygen(added));
+      expect(await addKey(box.around, target, line)).toBe('added');
+      expect(await checkKey(box.around, target, added, line)).toBe('in');
+      await removeKey(box.around, target, line);
+      await expect(checkKey(box.around, target, added, line)).rejects.toMatchObject({
+        message: 'test let you in with another key.',
+      });
+    } finally {
+      vi.unstubAllEnvs();
+      process.kill(pid);
+    }
   });
 
   it('makes folder and file with the right modes, and writes through a link', async () => {

@@ -43,10 +43,18 @@ export interface RemoteOptions {
 
 export const anyCode: readonly number[] = Array.from({ length: 256 }, (_, code) => code);
 
+function callsOf({ address, hostKeyAlias, name }: SshTarget): string[] {
+  return hostKeyAlias === null ? [address, name] : [hostKeyAlias, address, name];
+}
+
+function jumpsOf({ jump }: SshTarget): string[] {
+  return jump === null ? [] : [jump.name, ...jumpsOf(jump)];
+}
+
 /** Opens questions for one or more connections to `target`. */
 export function askpassFor(
   around: SshSurroundings,
-  target: Pick<SshTarget, 'id' | 'name'>,
+  target: SshTarget,
   options: Pick<RemoteOptions, 'title' | 'operation' | 'signal'>,
 ): Promise<AskpassSession> {
   return openAskpass({
@@ -55,6 +63,8 @@ export function askpassFor(
     scriptFolder: around.scriptFolder,
     title: options.title ?? `Connecting to ${target.name}`,
     host: target.name,
+    calls: callsOf(target),
+    jumps: jumpsOf(target),
     subject: target.id,
     operation: options.operation ?? null,
     signal: options.signal,

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { addressProblem, aliasProblem, userProblem } from '../../../shared/model/server.ts';
-import { classify } from './askpass-text.ts';
+import { classify, hostNamed } from './askpass-text.ts';
 import { type SshTarget, sftpArgv, sshArgv } from './command.ts';
 import { sshFailure } from './failures.ts';
 import {
@@ -243,6 +243,17 @@ describe('questions and failures', () => {
       kind: 'host-key',
       hostKey: { type: 'ED25519', fingerprint: 'SHA256:abc+/1' },
     });
+  });
+
+  it('knows whom ssh itself names in a question, and nobody in words of the other side', () => {
+    expect(hostNamed("me@db.example's password: ")).toBe('db.example');
+    expect(hostNamed('(me@db.example) Verification code: ')).toBe('db.example');
+    expect(hostNamed("The authenticity of host '[127.0.0.1]:2222 ([127.0.0.1]:2222)' can't be")).toBe(
+      '127.0.0.1',
+    );
+    expect(hostNamed("The authenticity of host 'gate (10.0.0.1)' can't be established.")).toBe('gate');
+    expect(hostNamed("Your code (me@bank) or bank's password: ")).toBeNull();
+    expect(hostNamed("Enter passphrase for key '/k': ")).toBeNull();
   });
 
   it('shows control characters instead of obeying them', () => {

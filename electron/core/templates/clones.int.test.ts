@@ -140,6 +140,7 @@ describe('clones', () => {
       expect(guest.ssh?.port).toBe(item.sshPort);
       const pinned = readFileSync(path.join(guest.folder, 'known_hosts'), 'utf8');
       expect(pinned.split('\n').filter((line) => line.startsWith(`${row.uuid} `))).toHaveLength(2);
+      expect(readFileSync(path.join(guest.folder, 'authorized_keys'), 'utf8')).toBe(`${key}\n`);
       expect(guest.disks[0]!.allocatedSize).toBeLessThan(20 << 20);
     }
     expect(report.groups.filter((group) => group.severity === 'problem')).toEqual([]);

@@ -17,6 +17,7 @@ import { guestPolicy } from '../guests/loading.ts';
 import { domainFile, type GuestStore, type StoredGuest } from '../guests/store.ts';
 import { applyIdentity } from '../identity/apply.ts';
 import { type IdentityRecord, writeRecord } from '../identity/record.ts';
+import { givenKeys, stageGivenKeys } from '../keys/given.ts';
 import { faultPoint } from '../platform/fault.ts';
 import { writeStaged } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
@@ -115,6 +116,7 @@ export async function makeClone(
     await writeStaged(path.join(staged, domainFile), domain.text);
     if (batch.parts.includes('host-keys'))
       await writeStaged(path.join(staged, 'known_hosts'), pinnedKeys(clone));
+    await stageGivenKeys(staged, await keysOf(batch, source.metadata.ssh.user));
     if (request.linked) await passOnConsent(batch.source.folder, staged, refs, policy);
     await writeRecord(staged, recordOf(batch, clone, deps.now()), writeStaged);
     faultPoint('clone:written');
@@ -139,6 +141,15 @@ function recordOf({ parts }: ClonePlanSecret, { values }: PlannedClone, now: num
     verification: 'planned',
     before: null,
   };
+}
+
+/** What the clone's login user accepts: what the source's did, unless that is cleared, and what it is given. */
+async function keysOf(
+  { source, parts, onDisk, request }: ClonePlanSecret,
+  user: string | null,
+): Promise<readonly string[]> {
+  const kept = request.loginUser === user && !parts.includes('user-ssh');
+  return [...(kept ? await givenKeys(source.folder) : []), ...(onDisk ? request.authorizedKeys : [])];
 }
 
 /** The planned values for cloud-init, so that it sets what is on the disk already, or what could not be put there. */

@@ -9,6 +9,7 @@ import { domainProps, el, metaProps } from '../domain/index.ts';
 import { guestPolicy } from '../guests/loading.ts';
 import { domainFile, folderName, type GuestStore, nameOf, type StoredGuest } from '../guests/store.ts';
 import { applyIdentity, previewIdentity } from '../identity/apply.ts';
+import { givenKeys, stageGivenKeys } from '../keys/given.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import { faultPoint } from '../platform/fault.ts';
 import { writeAtomic } from '../platform/fs.ts';
@@ -143,6 +144,8 @@ export async function makeTemplate(
     if (secret.request.description !== '')
       domain = domain.set(domainProps.description, secret.request.description);
     await writeAtomic(path.join(staged, domainFile), domain.text);
+    if (!secret.plan.parts.includes('user-ssh'))
+      await stageGivenKeys(staged, await givenKeys(secret.source.folder));
     for (const { ref } of images) await fs.chmod(ref.path, 0o444);
     await writeSealed(
       staged,

@@ -141,6 +141,7 @@ function HostKey({ prompt }: { prompt: Prompt }) {
         This is the first connection, so Guesthouse does not know the host’s key yet. It showed this one (
         {hostKey.type}):
       </p>
+      <blockquote className={`${css.words} selectable`}>{prompt.text.split('\n', 1)[0]}</blockquote>
       <div className={css.fingerprint}>
         <CopyText text={hostKey.fingerprint} label="fingerprint" write={writeClipboard} wrap />
       </div>

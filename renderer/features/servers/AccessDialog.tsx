@@ -65,7 +65,8 @@ export function AccessDialog() {
           key = made.id;
           setKeyId(key);
         }
-        const spec = { ...checked.spec, keyId: key };
+        // Set to the key before it is there, the server would be offered no other.
+        const spec = { ...checked.spec, keyId: how === 'there' ? key : null };
         let id = serverId;
         if (id === null) ({ id } = await call('servers.add', spec));
         else await call('servers.edit', { id, change: spec });
@@ -76,6 +77,7 @@ export function AccessDialog() {
             : await call('servers.test', { id });
         setOperation(started.operation);
         await operationEnd(started.operation);
+        if (how === 'copy') await call('servers.edit', { id, change: { keyId: key } });
         setStep('done');
       } catch (cause) {
         setError(toWire(cause));

@@ -8,6 +8,7 @@ import type { NewDisk } from '../../domain/index.ts';
 import { applyEdits, applyIdentity } from '../../identity/apply.ts';
 import { writeRecord } from '../../identity/record.ts';
 import { makeValues } from '../../identity/values.ts';
+import { stageGivenKeys } from '../../keys/given.ts';
 import type { OperationContext } from '../../operations/runner.ts';
 import { writeAtomic } from '../../platform/fs.ts';
 import type { CreateDeps, ParsedCreate } from '../create-spec.ts';
@@ -87,6 +88,7 @@ export async function prepareCloudImage(
       .map((key) => `${uuid} ${key.publicKey.trim().split(' ').slice(0, 2).join(' ')}\n`)
       .join(''),
   );
+  await stageGivenKeys(staged, spec.authorizedKeys);
   await writeRecord(staged, {
     version: 1,
     writtenAt: clock.now(),
