@@ -16,6 +16,8 @@ export default defineConfig({
           exclude: ['**/*.int.test.ts', '**/node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // What is waited for comes late on a busy machine; the default is a second.
+          expect: { poll: { timeout: 20_000 } },
         },
       },
       {
@@ -26,6 +28,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 600_000,
+          expect: { poll: { timeout: 20_000 } },
           // A guest left running by a failed test must not fail the next: each file has a process of its own.
           pool: 'forks',
         },

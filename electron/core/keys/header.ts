@@ -25,7 +25,9 @@ export function readPrivateHeader(text: string): PrivateHeader | null {
   if (label === '') return { encrypted: false, type: null, blob: null };
   if (label !== 'OPENSSH')
     return { encrypted: /^Proc-Type: 4,ENCRYPTED/m.test(text.slice(0, 300)), type: label, blob: null };
-  const body = text.slice(text.indexOf('\n') + 1, text.indexOf('-----END'));
+  const end = text.indexOf('-----END OPENSSH PRIVATE KEY-----');
+  if (end < 0) return null;
+  const body = text.slice(text.indexOf('\n') + 1, end);
   const bytes = Buffer.from(body, 'base64');
   const magic = 'openssh-key-v1\0';
   if (bytes.toString('latin1', 0, magic.length) !== magic) return null;
@@ -42,7 +44,8 @@ export function readPrivateHeader(text: string): PrivateHeader | null {
   if (!cipher || !string() || !string()) return null; // KDF name, KDF options
   at += 4; // number of keys, always 1
   const blob = string();
-  if (!blob) return null;
+  // And the private part, whole.
+  if (!blob || !string()) return null;
   return {
     encrypted: cipher.toString('latin1') !== 'none',
     type: blobType(blob),

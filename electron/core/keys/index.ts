@@ -1,6 +1,6 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { GuesthouseError } from '../../../shared/errors.ts';
+import { GuesthouseError, toWire } from '../../../shared/errors.ts';
 import type { keyCalls } from '../../../shared/ipc/channels.ts';
 import type { Guest } from '../../../shared/model/guest.ts';
 import type { Key, KeyCopy, KeyList, PermissionProblem } from '../../../shared/model/key.ts';
@@ -276,13 +276,26 @@ export function createKeys(deps: KeysDeps): Keys {
     'keys.fix': async ({ paths: chosen }) => {
       const all = await check();
       const done = new Set<string>();
+      const failed: string[] = [];
       for (const problem of all) {
         if (!problem.fixable || done.has(problem.path)) continue;
         if (chosen && !chosen.includes(problem.path)) continue;
         done.add(problem.path);
-        await repair(problem.path, problem.what, uid);
+        // One that cannot be repaired must not keep the others from it.
+        await repair(problem.path, problem.what, uid).catch((error: unknown) =>
+          failed.push(`${problem.path}: ${toWire(error).message}`),
+        );
       }
       told();
+      if (failed.length > 0)
+        throw new GuesthouseError(
+          'no-permission',
+          `${failed.length} of ${done.size} could not be repaired.`,
+          {
+            why: failed.join(' '),
+            todo: 'Run the command shown beside it in a terminal.',
+          },
+        );
       return check();
     },
     'keys.copyId': async ({ id, targets }) => {

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
+import * as net from 'node:net';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { contract } from '../../../shared/ipc/contract.ts';
@@ -334,6 +335,27 @@ describe('permissions', () => {
   });
 });
 
+describe('repairing all', () => {
+  it('goes on past what cannot be repaired, and names it', async () => {
+    await create({ name: 'k' });
+    fs.chmodSync(path.join(ssh, 'k'), 0o644);
+    fs.rmSync(temp.paths.keys, { recursive: true });
+    // A socket where the folder was: it cannot be opened.
+    const server = net.createServer();
+    await new Promise<void>((resolve) => server.listen(temp.paths.keys, resolve));
+    fs.chmodSync(temp.paths.keys, 0o777);
+    try {
+      await expect(call('keys.fix', {})).rejects.toMatchObject({
+        code: 'no-permission',
+        why: expect.stringContaining(temp.paths.keys),
+      });
+      expect(mode(path.join(ssh, 'k'))).toBe(0o600);
+    } finally {
+      server.close();
+    }
+  });
+});
+
 describe('reading private keys', () => {
   it('tells encrypted from plain in every format ssh-keygen writes', () => {
     for (const format of ['RFC4716', 'PEM', 'PKCS8'])
@@ -348,7 +370,10 @@ describe('reading private keys', () => {
     const file = path.join(temp.home, 'k');
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file]);
     const text = fs.readFileSync(file, 'utf8');
-    for (let cut = 0; cut < text.length; cut += 7) readPrivateHeader(text.slice(0, cut));
+    for (let cut = 0; cut < text.trimEnd().length; cut += 7)
+      expect(readPrivateHeader(text.slice(0, cut)), String(cut)).toBeNull();
+    const [first, ...rest] = text.trimEnd().split('\n');
+    expect(readPrivateHeader([first, ...rest.slice(0, 2), rest.at(-1)].join('\n'))).toBeNull();
     const bytes = Buffer.concat([Buffer.from('openssh-key-v1\0'), Buffer.from([255, 255, 255, 255])]);
     expect(
       readPrivateHeader(

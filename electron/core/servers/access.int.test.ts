@@ -299,8 +299,15 @@ describe('a console', () => {
         /^4c4c4544-0000-2010-8020-80c04f000000 /,
       );
       const end = { exitCode: code, signal: null, error: null };
-      expect(consoles[0]!.explain(end)).toMatchObject({ again: true });
       expect(consoles[0]!.explain({ ...end, exitCode: 0 })).toMatchObject({ again: false });
+      // Its sshd goes on answering: that was no reboot, whatever the code.
+      await runConsole(consoles[0]!);
+      expect(await consoles[0]!.explain(end)).toMatchObject({ again: false, error: null });
+      await runConsole(consoles[0]!);
+      await late.stop();
+      expect(await consoles[0]!.explain(end)).toMatchObject({ again: true });
+      // Nobody was in since.
+      expect(await consoles[0]!.explain(end)).toMatchObject({ again: false, error: 'unreachable' });
     } finally {
       await late.stop();
     }
@@ -315,8 +322,16 @@ describe('a console', () => {
     expect(code).toBe(255);
     expect(await consoles[0]!.explain({ exitCode: code, signal: null, error: null })).toMatchObject({
       again: false,
-      error: null,
+      error: 'auth-failed',
     });
+    guests = [{ ...guests[0]!, ssh: null }];
+    await call('terminals.openSsh', { target: 'g-1' });
+    const stop = new AbortController();
+    const said = await new Promise((resolve) => {
+      consoles[1]!.launch(resolve, stop.signal).catch(() => {});
+    });
+    stop.abort();
+    expect(said).toContain('forward to port 22');
   });
 
   it('names a changed host key by its code, and what to do', async () => {

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs/promises';
-import type { Snapshot } from '../../../shared/ipc/events.ts';
+import type { CoreEvent, Snapshot } from '../../../shared/ipc/events.ts';
 import type { Guest } from '../../../shared/model/guest.ts';
 import type { Terminal } from '../../../shared/model/terminal.ts';
 import type { Announce, Handlers } from '../api.ts';
@@ -31,6 +31,7 @@ export interface Access {
   readonly handlers: Partial<Handlers>;
   snapshot(): Partial<Snapshot>;
   start(): void;
+  hear(event: CoreEvent): void;
   close(): void;
   /** For other engines that work over SSH: resolve a guest or server, then `runRemote(around, target, …)`. */
   readonly targets: Targets;
@@ -39,6 +40,15 @@ export interface Access {
   readonly keys: Pick<Keys, 'list'>;
   readonly servers: Pick<ServerStore, 'list'>;
 }
+
+/** What the exported ssh configuration is made from. */
+const heard: ReadonlySet<CoreEvent['type']> = new Set([
+  'guest',
+  'guest-gone',
+  'server',
+  'server-gone',
+  'keys',
+]);
 
 /** Keys, SSH and servers, put together: they need each other, and the rest of core needs one door to them. */
 export function createAccess(deps: AccessDeps): Access {
@@ -68,6 +78,7 @@ export function createAccess(deps: AccessDeps): Access {
   const servers = createServers({ paths, runner, announce, clock, around, store, targets, exportFile: file });
   const ssh = createSsh({
     paths,
+    log,
     runner,
     clock,
     around,
@@ -80,8 +91,17 @@ export function createAccess(deps: AccessDeps): Access {
   return {
     handlers: { ...keys.handlers, ...servers.handlers, ...ssh.handlers },
     snapshot: () => ({ prompts: prompts.list(), servers: servers.list(), keyCopies: keys.copies() }),
-    start: () => keys.start(),
-    close: () => keys.close(),
+    start: () => {
+      keys.start();
+      ssh.changed();
+    },
+    hear: ({ type }) => {
+      if (heard.has(type)) ssh.changed();
+    },
+    close: () => {
+      keys.close();
+      ssh.close();
+    },
     targets,
     around,
     prompts,

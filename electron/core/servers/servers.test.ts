@@ -34,7 +34,10 @@ function open(guests: Guest[] = [guest]) {
     log: silentLog,
     clock: systemClock,
     runner: new OperationRunner(systemClock, () => {}),
-    announce: (event) => void events.push(event),
+    announce: (event) => {
+      events.push(event);
+      access.hear(event);
+    },
     guests: { list: () => guests },
   });
 }
@@ -53,7 +56,10 @@ beforeEach(() => {
   events = [];
   open();
 });
-afterEach(() => temp.remove());
+afterEach(() => {
+  access.close();
+  temp.remove();
+});
 
 describe('servers', () => {
   it('adds, edits, keeps and removes', async () => {
@@ -230,6 +236,25 @@ describe('the exported configuration', () => {
     const read = (host: string) => execFileSync('ssh', ['-G', '-F', config(), '--', host]).toString();
     expect(read('web-01')).toContain('port 2201\n');
     expect(read('other.example')).toContain('hostname other.example\n');
+  });
+
+  it('stays true while ssh reads it: guests and servers come, change and go', async () => {
+    const guests = [guest];
+    open(guests);
+    const { path: file } = await call<SshConfigPreview>('sshConfig.preview');
+    await call('servers.add', { name: 'db', address: 'db.example' });
+    await call('sshConfig.include');
+    const port = (host: string) =>
+      /^port (.*)$/m.exec(execFileSync('ssh', ['-G', '-F', file, '--', host]).toString())?.[1];
+    expect([port('web-02'), port('db')]).toEqual(['22', '22']);
+    guests.push({ ...guest, id: '2', name: 'web-02', ssh: { ...guest.ssh!, port: 2202 } });
+    access.hear({ type: 'guest', guest: guests[1]! });
+    await expect.poll(() => port('web-02'), { timeout: 20_000 }).toBe('2202');
+    await call('servers.edit', { id: 'db', change: { port: 2022 } });
+    await expect.poll(() => port('db'), { timeout: 20_000 }).toBe('2022');
+    guests.pop();
+    access.hear({ type: 'guest-gone', id: '2' });
+    await expect.poll(() => fs.readFileSync(file, 'utf8'), { timeout: 20_000 }).not.toContain('web-02');
   });
 
   it('leaves an imported host where it was', async () => {

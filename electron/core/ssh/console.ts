@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { type ErrorCode, toWire } from '../../../shared/errors.ts';
@@ -10,7 +10,7 @@ import { makePrivateDir } from '../platform/fs.ts';
 import { type SshTarget, sshArgv } from './command.ts';
 import { connectionProblem, ensurePinned } from './hostkeys.ts';
 import { quote } from './quote.ts';
-import { waitForSshd } from './ready.ts';
+import { keepsAnswering, waitForSshd } from './ready.ts';
 import { askpassFor, type SshSurroundings } from './remote.ts';
 
 /** Why a console ended, and whether to try again by itself. */
@@ -70,7 +70,7 @@ export function sshConsole(target: SshTarget, command: readonly string[], deps: 
           },
           (seconds) => {
             const guest = deps.guest(target.id);
-            if (guest && running(guest)) waiting(`Waiting for sshd, ${seconds} s`);
+            if (guest && running(guest)) waiting(waitingFor(guest, seconds));
             else
               waiting(
                 guest
@@ -103,24 +103,64 @@ export function sshConsole(target: SshTarget, command: readonly string[], deps: 
     },
     explain: ({ exitCode, error }) => {
       const wasIn = existsSync(mark);
+      rmSync(mark, { force: true });
       const ended = (reason: string): Why => ({ reason, again: false, error: null });
       if (error) return ended(error);
       if (exitCode === null) return ended('The console was closed.');
       if (exitCode !== 255)
         return ended(exitCode === 0 ? 'You logged out.' : `It ended with exit code ${exitCode}.`);
       // The guest went away under a console that was in: it reboots, or its network does.
-      if (isGuest && wasIn && deps.guest(target.id))
-        return { reason: 'The connection was lost.', again: true, error: null };
-      return lookWhy(target, deps);
+      if (isGuest && wasIn) return lostOrLeft(target, deps);
+      return lookWhy(target, deps, isGuest);
     },
   };
 }
 
-/** ssh says why in the terminal, where only people read it: one more connection, without a log-in, tells us. */
-async function lookWhy(target: SshTarget, deps: ConsoleDeps): Promise<Why> {
+/** Seconds after which a boot that shows nothing is worth a look at what it says. */
+const longBoot = 90;
+
+function waitingFor(guest: Guest, seconds: number): string {
+  if (!guest.ssh)
+    return 'No port of this computer leads to its SSH server: give it a forward to port 22, in Hardware.';
+  // The count stays at the end, where the tab finds it.
+  return seconds < longBoot
+    ? `Waiting for sshd, ${seconds} s`
+    : `Waiting for sshd; the serial console shows what the system does, or that it has none, ${seconds} s`;
+}
+
+/**
+ * ssh ends with 255 for a lost connection, and for a log-out when the last command had ended so. A guest that rebooted
+ * does not go on answering.
+ */
+async function lostOrLeft(target: SshTarget, deps: ConsoleDeps): Promise<Why> {
+  const run = deps.guest(target.id);
+  if (!run) return { reason: 'The guest is gone.', again: false, error: null };
+  const same = () => {
+    const now = deps.guest(target.id);
+    return now?.state === 'running' && now.pid === run.pid;
+  };
+  const there = run.ssh && same() && (await keepsAnswering(run.ssh, same, deps.clock));
+  return there
+    ? { reason: 'You logged out with exit code 255, or the line was cut.', again: false, error: null }
+    : { reason: 'The connection was lost.', again: true, error: null };
+}
+
+/**
+ * ssh says why in the terminal, where only people read it: one more connection, without a log-in, tells us.
+ * @param never it is known that nobody was logged in
+ */
+async function lookWhy(target: SshTarget, deps: ConsoleDeps, never: boolean): Promise<Why> {
   const unknown = 'The connection was lost, or could not be made: its last words are above.';
   try {
-    const problem = await connectionProblem(await deps.resolve(target.id));
+    const now = await deps.resolve(target.id);
+    const problem = await connectionProblem(now);
+    // It answers with the right key, and nobody was ever in: what was left is the log-in.
+    if (!problem && never)
+      return {
+        reason: `${now.name} did not let ${now.user ?? 'you'} in: it accepts none of the keys offered, or there is no such user.`,
+        again: false,
+        error: 'auth-failed',
+      };
     if (!problem) return { reason: unknown, again: false, error: null };
     const { code, message, why, todo } = toWire(problem);
     return { reason: [message, why, todo].filter(Boolean).join(' '), again: false, error: code };

@@ -9,6 +9,7 @@ import type { Handlers } from '../api.ts';
 import type { OperationRunner } from '../operations/runner.ts';
 import type { Clock } from '../platform/clock.ts';
 import { readTextIfAny, writeAtomic } from '../platform/fs.ts';
+import type { Log } from '../platform/log.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
 import { ansibleInventory } from './ansible.ts';
 import { type SshTarget, sshArgv } from './command.ts';
@@ -22,6 +23,7 @@ import { upload } from './upload.ts';
 
 export interface SshDeps {
   readonly paths: LibraryPaths;
+  readonly log: Log;
   readonly runner: OperationRunner;
   readonly clock: Clock;
   readonly around: SshSurroundings;
@@ -39,8 +41,18 @@ export function exportFile(paths: LibraryPaths): string {
   return path.join(paths.config, 'ssh_config');
 }
 
+export interface Ssh {
+  readonly handlers: Handlers<(typeof sshCalls)[number]>;
+  /** Guests, servers or keys changed: the exported configuration is written anew where ssh reads it. */
+  changed(): void;
+  close(): void;
+}
+
+/** Milliseconds in which changes are gathered before the exported configuration is written. */
+const gatherMs = 500;
+
 /** Prompts, command lines, host keys, uploads, and the exported configuration. */
-export function createSsh(deps: SshDeps): { readonly handlers: Handlers<(typeof sshCalls)[number]> } {
+export function createSsh(deps: SshDeps): Ssh {
   const { paths, runner, around, targets } = deps;
   const file = exportFile(paths);
   const personal = path.join(paths.home, '.ssh', 'config');
@@ -80,6 +92,14 @@ export function createSsh(deps: SshDeps): { readonly handlers: Handlers<(typeof 
         })),
     };
   }
+
+  let due: NodeJS.Timeout | undefined;
+  let writing = Promise.resolve();
+  const refresh = async () => {
+    if (!hasInclude((await readTextIfAny(personal)) ?? '', file)) return;
+    const { text, upToDate } = await preview();
+    if (!upToDate) await writeAtomic(file, text);
+  };
 
   /** Changes ~/.ssh/config, through a link if it is one, its mode kept. */
   async function edit(how: (text: string) => string): Promise<void> {
@@ -178,6 +198,16 @@ export function createSsh(deps: SshDeps): { readonly handlers: Handlers<(typeof 
       },
       'ansible.export': async () => ansibleInventory(await everything()),
     },
+    changed: () => {
+      due ??= setTimeout(() => {
+        due = undefined;
+        // One after the other: an older text must not come last.
+        writing = writing
+          .then(refresh)
+          .catch((error: unknown) => deps.log.error('the exported ssh configuration', error));
+      }, gatherMs).unref();
+    },
+    close: () => clearTimeout(due),
   };
 }
 

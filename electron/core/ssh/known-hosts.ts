@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import { realpath } from 'node:fs/promises';
 import { readTextIfAny, writeAtomic } from '../platform/fs.ts';
 
 /** One key line of a known_hosts file; format: SSH_KNOWN_HOSTS FILE FORMAT in sshd(8). */
@@ -126,5 +127,6 @@ export async function forgetHostFile(file: string, name: string): Promise<void> 
   const before = await readTextIfAny(file);
   if (before === null) return;
   const after = forgetHost(before, name);
-  if (after !== before) await writeAtomic(file, after);
+  // Through a link: people keep theirs elsewhere.
+  if (after !== before) await writeAtomic(await realpath(file), after);
 }

@@ -69,6 +69,33 @@ function hasSshBanner(address: string, port: number, signal: AbortSignal): Promi
   });
 }
 
+/**
+ * Whether an SSH server answers there for some seconds on end: then what hung up was neither a reboot nor the network.
+ * @param alive false ends the look: the guest is down
+ */
+export async function keepsAnswering(
+  where: { readonly address: string; readonly port: number },
+  alive: () => boolean,
+  clock: Clock,
+): Promise<boolean> {
+  const { signal } = new AbortController();
+  for (let looks = 0; looks < 4; looks++) {
+    const watch = new BannerWatch(where.address, where.port);
+    try {
+      const until = clock.now() + 2000;
+      while (!watch.look()) {
+        if (clock.now() > until || !alive()) return false;
+        await clock.sleep(lookEvery, signal);
+      }
+    } finally {
+      watch.close();
+    }
+    await clock.sleep(1000, signal);
+    if (!alive()) return false;
+  }
+  return true;
+}
+
 /** Waits for an sshd, telling the whole seconds waited. Ends by `signal` alone. */
 export async function waitForSshd(
   where: () => { address: string; port: number } | null,

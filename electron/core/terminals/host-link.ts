@@ -8,6 +8,8 @@ interface Listener {
   ended(id: string, end: SourceEnd): void;
   /** The process ended unasked; the next message starts another. */
   lost(): void;
+  /** A process was started after one had been refused: it is to be told of every console. */
+  anew(): void;
 }
 
 /** More ends of the process than this within so many milliseconds are not followed by another start. */
@@ -21,6 +23,8 @@ export class HostLink {
   private nextPort = 1;
   private losses: number[] = [];
   private closed = false;
+  /** Messages were dropped: the next process knows of no console. */
+  private dropped = false;
 
   constructor(
     private readonly fork: ForkTerminalHost,
@@ -28,8 +32,11 @@ export class HostLink {
     private readonly listener: Listener,
   ) {}
 
-  post(message: ToHost, transfer?: readonly unknown[]): void {
-    this.running()?.postMessage(message, transfer);
+  /** @returns false when no process may be started now */
+  post(message: ToHost, transfer?: readonly unknown[]): boolean {
+    const process = this.running();
+    process?.postMessage(message, transfer);
+    return process !== null;
   }
 
   /** Joins a view to a session: hands the port over where that can be done, else carries its messages. */
@@ -63,7 +70,10 @@ export class HostLink {
     if (this.closed) return null;
     if (this.process) return this.process;
     this.losses = this.losses.filter((at) => Date.now() - at < lossesWithinMs);
-    if (this.losses.length > maxLosses) return null;
+    if (this.losses.length > maxLosses) {
+      this.dropped = true;
+      return null;
+    }
     const process = this.fork();
     this.process = process;
     process.onMessage((message) => this.receive(message as FromHost));
@@ -76,6 +86,10 @@ export class HostLink {
       this.losses.push(Date.now());
       this.listener.lost();
     });
+    if (this.dropped) {
+      this.dropped = false;
+      this.listener.anew();
+    }
     return process;
   }
 

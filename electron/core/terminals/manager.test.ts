@@ -295,6 +295,35 @@ describe("a program's console", () => {
     );
   });
 
+  it('says so when the process that holds the consoles keeps ending, and runs again a minute later', async () => {
+    const { now: clock } = Date;
+    let later = 0;
+    const time = vi.spyOn(Date, 'now').mockImplementation(() => clock() + later);
+    try {
+      const { id } = terminals.openPty({ argv: ['true'], title: 'true', subject: null });
+      await until(() => expect(now(id)?.reason).toBe('The program ended.'));
+      for (let ends = 0; ends < 5; ends++) {
+        const before = host;
+        before!.kill();
+        await until(() => expect(host).not.toBe(before));
+      }
+      const last = host;
+      last!.kill();
+      await until(() => {
+        const { reason } = now(id)!;
+        terminals.again(id);
+        expect(reason).toContain('again and again');
+      });
+      expect(host).toBe(last);
+      later = 61_000;
+      terminals.again(id);
+      await until(() => expect(now(id)?.reason).toBe('The program ended.'));
+      expect(host).not.toBe(last);
+    } finally {
+      time.mockRestore();
+    }
+  });
+
   it('is ended with its tab', async () => {
     const { id } = terminals.openPty({
       argv: ['/bin/sh', '-c', 'echo $$; exec sleep 1000'],

@@ -124,6 +124,7 @@ class Manager implements Terminals {
       started: (id) => this.change(id, { status: 'open', reason: null, exitCode: null, error: null }),
       ended: (id, end) => void this.ended(id, end),
       lost: () => this.hostLost(),
+      anew: () => this.tellHost(),
     });
     this.trimTimer = setInterval(() => void this.trimLogs(), trimEveryMs);
     this.trimTimer.unref();
@@ -169,10 +170,11 @@ class Manager implements Terminals {
   }
 
   guestChanged(guest: Pick<Guest, 'id' | 'name' | 'state'>): void {
+    for (const [one, { terminal }] of this.entries)
+      if (terminal.subject === guest.id && terminal.kind !== 'exec') this.change(one, { title: guest.name });
     const id = serialId(guest.id);
     const entry = this.entries.get(id);
     if (!entry) return;
-    if (entry.terminal.title !== guest.name) this.change(id, { title: guest.name });
     if (entry.started) return;
     if (isLive(guest.state)) this.connectSerial(id, this.deps.serial(guest.id));
     else this.change(id, { status: 'waiting', reason: waitingFor(guest.state) });
@@ -216,7 +218,8 @@ class Manager implements Terminals {
     if (!entry || entry.started || this.closed) return;
     entry.started = true;
     this.change(id, { status: 'waiting', reason: 'Waiting for the serial port.' });
-    this.link.post({ t: 'start', id, source: { kind: 'serial', socket: port.socket } });
+    if (!this.link.post({ t: 'start', id, source: { kind: 'serial', socket: port.socket } }))
+      this.noHost(id, entry);
   }
 
   private async launch(id: string): Promise<void> {
@@ -234,7 +237,8 @@ class Manager implements Terminals {
       entry.launching = null;
       entry.started = true;
       const { argv, env, cwd = baseEnv().HOME ?? '/' } = program;
-      this.link.post({ t: 'start', id, source: { kind: 'pty', argv, env: baseEnv(env), cwd } });
+      if (!this.link.post({ t: 'start', id, source: { kind: 'pty', argv, env: baseEnv(env), cwd } }))
+        this.noHost(id, entry);
     } catch (error) {
       if (controller.signal.aborted) return;
       entry.launching = null;
@@ -289,15 +293,30 @@ class Manager implements Terminals {
     }
   }
 
+  private noHost(id: string, entry: Entry): void {
+    entry.started = false;
+    this.change(id, {
+      status: 'ended',
+      reason: 'The process that holds the consoles ended again and again. Connect again in a minute.',
+    });
+  }
+
+  /** A new terminal host knows nothing. */
+  private tellHost(): void {
+    for (const [id, entry] of this.entries) {
+      this.link.post({ t: 'create', id, log: entry.console ? null : (this.serialOf(entry)?.log ?? null) });
+      this.link.post({ t: 'status', id, terminal: entry.terminal });
+    }
+  }
+
   /** The terminal host ended: programs in it did too, serial ports are joined again. */
   private hostLost(): void {
     if (this.closed) return;
+    this.tellHost();
     for (const [id, entry] of this.entries) {
       const wasStarted = entry.started;
       entry.started = false;
       const port = entry.console ? null : this.serialOf(entry);
-      this.link.post({ t: 'create', id, log: port?.log ?? null });
-      this.link.post({ t: 'status', id, terminal: entry.terminal });
       if (port && isLive(port.state)) this.connectSerial(id, port);
       else if (wasStarted)
         this.change(id, { status: 'ended', reason: 'The process that holds the consoles ended.' });

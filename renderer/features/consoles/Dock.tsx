@@ -309,6 +309,16 @@ function Status({ terminal }: { terminal: Console }) {
               Forget the old key…
             </Button>
           )}
+          {terminal.error === 'auth-failed' && (
+            <Button
+              size="small"
+              onPress={() =>
+                useUi.getState().open({ kind: 'copy-key', key: null, targets: [terminal.subject!] })
+              }
+            >
+              Copy a key to it…
+            </Button>
+          )}
           <Button
             size="small"
             look={terminal.error === 'host-key-changed' ? 'plain' : 'primary'}

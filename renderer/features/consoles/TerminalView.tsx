@@ -1,6 +1,6 @@
 import '@xterm/xterm/css/xterm.css';
 import { ChevronDown, ChevronUp, Keyboard, SquareArrowOutUpRight, X } from 'lucide-react';
-import { type ClipboardEvent, useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { isCancelled } from '../../../shared/errors.ts';
 import type { Terminal, TerminalToView } from '../../../shared/model/terminal.ts';
 import { shell } from '../../bridge/call.ts';
@@ -16,10 +16,10 @@ import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { cx } from '../../ui/cx.ts';
-import { Confirm, Dialog } from '../../ui/Dialog.tsx';
-import { counted } from '../../ui/format.ts';
+import { Dialog } from '../../ui/Dialog.tsx';
 import { testIds } from '../../ui/testids.ts';
 import css from './consoles.module.css';
+import { usePaste } from './paste.tsx';
 import { joinScreens } from './screens.ts';
 import { TerminalLink } from './terminal-link.ts';
 import { joinTyping, typeInto } from './typing.ts';
@@ -67,7 +67,6 @@ export function TerminalView({
   const [searching, setSearching] = useState(false);
   const [silent, setSilent] = useState(true);
   const [link, setLink] = useState<string | null>(null);
-  const [paste, setPaste] = useState<string | null>(null);
   const fontSize = useSettings((state) => state.settings.consoleFontSize);
   const epoch = useConnection((state) => state.epoch);
   const seen = useRef(false);
@@ -125,9 +124,24 @@ export function TerminalView({
           () => setSilent(false),
         );
         opened.onmessage = (event: MessageEvent<TerminalToView>) => joined.receive(event.data);
+        let key = '';
+        let pasting = false;
+        const paste = (text: string) => {
+          pasting = true;
+          term.paste(text);
+          pasting = false;
+        };
         offs.push(
-          { dispose: joinTyping(terminal.id, (text) => joined.input(text)) },
-          term.onData((text) => typeInto(terminal.id, text, useDock.getState().group)),
+          { dispose: joinTyping(terminal.id, { type: (text) => joined.input(text), paste }) },
+          // A key is told just before what it types.
+          term.onKey((event) => {
+            key = event.key;
+          }),
+          term.onData((text) => {
+            if (pasting) joined.input(text);
+            else typeInto(terminal.id, text, useDock.getState().group, text === key);
+            key = '';
+          }),
           term.onResize(({ cols, rows }) => joined.resize(cols, rows)),
         );
         joined.resize(term.cols, term.rows);
@@ -173,14 +187,7 @@ export function TerminalView({
   }, [xterm, active, front, focus]);
 
   const drop = useDrop(terminal.subject !== null && terminal.kind !== 'exec');
-  const onPaste = (event: ClipboardEvent) => {
-    const text = event.clipboardData.getData('text/plain');
-    // A program that asked for bracketed paste tells pasted lines from typed ones; others run each line at once.
-    if (!/[\r\n]./s.test(text) || xterm?.term.modes.bracketedPasteMode) return;
-    event.preventDefault();
-    event.stopPropagation();
-    setPaste(text);
-  };
+  const pasting = usePaste(terminal.id, xterm);
 
   return (
     // biome-ignore lint/a11y/useSemanticElements: no fieldset; and two consoles of one host are no landmarks
@@ -202,7 +209,7 @@ export function TerminalView({
       data-terminal={terminal.title}
       data-front={front ? '' : undefined}
       data-dropping={drop.over ? '' : undefined}
-      onPasteCapture={onPaste}
+      onPasteCapture={pasting.onPaste}
       onFocusCapture={() => {
         if (useUi.getState().activeTerminal !== terminal.id)
           useUi.getState().set({ activeTerminal: terminal.id });
@@ -252,25 +259,7 @@ export function TerminalView({
         />
       )}
       {link && <LinkDialog address={link} onClose={() => setLink(null)} />}
-      {paste !== null && (
-        <Confirm
-          title={`Paste ${counted(paste.trimEnd().split(/\r\n|\r|\n/).length, 'line')}?`}
-          act="Paste"
-          dangerous={false}
-          onClose={() => setPaste(null)}
-          onAct={() => {
-            xterm?.term.paste(paste);
-            setPaste(null);
-            xterm?.term.focus();
-          }}
-        >
-          <p>A shell runs each line as soon as it arrives.</p>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable text must be reachable by keyboard */}
-          <pre className={`${css.pasted} selectable`} tabIndex={0}>
-            {paste}
-          </pre>
-        </Confirm>
-      )}
+      {pasting.question}
     </div>
   );
 }

@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { isOwnAnswer, joinTyping, typeInto } from './typing.ts';
+import { asksFirst, isOwnAnswer, joinTyping, pasteInto, typeInto } from './typing.ts';
 
 function consoles() {
   const got: string[] = [];
-  for (const id of ['a', 'b', 'c']) joinTyping(id, (text) => got.push(`${id}:${text}`));
+  for (const id of ['a', 'b', 'c'])
+    joinTyping(id, {
+      type: (text) => void got.push(`${id}:${text}`),
+      // As one of them wants it.
+      paste: (text) => void got.push(id === 'a' ? `a:[${text}]` : `${id}:${text}`),
+    });
   return got;
 }
 
@@ -26,9 +31,29 @@ describe('typing into several consoles', () => {
     expect(got).toEqual(['a:\u001b[?1;2c']);
   });
 
+  it('takes a key for a key, also one that looks like an answer', () => {
+    const got = consoles();
+    typeInto('a', '\u001b[1;2R', new Set(['a', 'b']), true);
+    expect(got).toEqual(['a:\u001b[1;2R', 'b:\u001b[1;2R']);
+  });
+
+  it('pastes into each as its own program wants it', () => {
+    const got = consoles();
+    pasteInto('a', 'ls', new Set(['a', 'b']));
+    pasteInto('c', 'ls', new Set(['a', 'b']));
+    expect(got).toEqual(['a:[ls]', 'b:ls', 'c:ls']);
+  });
+
+  it('asks before pasted lines would run: always in a group, else where no program waits for their end', () => {
+    expect(asksFirst('a b', false, true)).toBe(false);
+    expect(asksFirst('a\n', false, false)).toBe(true);
+    expect(asksFirst('a\rb', true, false)).toBe(false);
+    expect(asksFirst('a\nb', true, true)).toBe(true);
+  });
+
   it('goes past a console that has left', () => {
     const got: string[] = [];
-    joinTyping('d', (text) => got.push(text))();
+    joinTyping('d', { type: (text) => void got.push(text), paste: () => {} })();
     typeInto('d', 'x', new Set());
     expect(got).toEqual([]);
   });
@@ -45,6 +70,8 @@ describe('typing into several consoles', () => {
   it.each([
     '\u001b[12;5R',
     '\u001b[0n',
+    '\u001b[?2026;2$y',
+    '\u001b[4;1$y',
     '\u001b[>0;276;0c',
     '\u001b[I',
     '\u001b[<0;3;4M',
