@@ -4,7 +4,8 @@ import * as path from 'node:path';
 import { build } from 'esbuild';
 import * as pty from 'node-pty';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { startSshd, type TestSshd } from '../core/ssh/sshd.fixture.ts';
+import type { Key } from '../../shared/model/key.ts';
+import { keygen, startSshd, type TestSshd } from '../core/ssh/sshd.fixture.ts';
 import { type TempHome, tempHome } from '../core/testing/temp-home.ts';
 
 // The real command line at a real terminal, asked by a real ssh.
@@ -90,4 +91,47 @@ it('answers host key and passphrase at the terminal, and hides the secret', asyn
 
   const refused = await atTerminal(['servers', 'test', 'here'], [['passphrase for key', '\x03']]);
   expect(refused.code).toBe(130);
+});
+
+it('lists, checks, repairs and copies keys, and logs in with them', async () => {
+  const user = os.userInfo().username;
+  const here = path.join(temp.home, '.ssh');
+  fs.mkdirSync(here, { mode: 0o700 });
+  fs.writeFileSync(sshd.authorizedKeys, keygen(path.join(temp.paths.keys, 'way-in')), { mode: 0o600 });
+  const line = keygen(path.join(here, 'id_ed25519'));
+  const port = ['--port', String(sshd.port), '--user', user, '--key', 'way-in'];
+  expect((await atTerminal(['servers', 'add', 'here', '127.0.0.1', ...port])).code).toBe(0);
+
+  const listed = await atTerminal(['keys', 'list', '--json']);
+  const { keys } = JSON.parse(listed.text) as { keys: Key[] };
+  expect(keys.map(({ name, location, type }) => [name, location, type])).toEqual([
+    ['id_ed25519', 'ssh', 'ED25519'],
+    ['way-in', 'app', 'ED25519'],
+  ]);
+  expect((await atTerminal(['keys', 'check'])).code).toBe(0);
+  fs.chmodSync(path.join(here, 'id_ed25519'), 0o644);
+  fs.chmodSync(path.join(here, 'id_ed25519.pub'), 0o666);
+  const wrong = await atTerminal(['keys', 'check']);
+  expect([wrong.code, wrong.text]).toEqual([1, expect.stringContaining('UNPROTECTED PRIVATE KEY FILE')]);
+  // Nothing is changed without a word.
+  expect((await atTerminal(['keys', 'fix'])).code).toBe(2);
+  expect(fs.statSync(path.join(here, 'id_ed25519')).mode & 0o777).toBe(0o644);
+  expect((await atTerminal(['keys', 'fix', '--yes'])).text).toContain('Repaired 2.');
+  expect(fs.statSync(path.join(here, 'id_ed25519')).mode & 0o777).toBe(0o600);
+
+  const copied = await atTerminal(
+    ['keys', 'copy', 'here', 'nobody', '--key', 'id_ed25519'],
+    [['fingerprint])?', 'yes']],
+  );
+  expect(copied.code, copied.text).toBe(1);
+  expect(copied.text).toMatch(/^here +copied/m);
+  expect(copied.text).toMatch(/^nobody +failed +.*There is no guest or server/m);
+  expect(fs.readFileSync(sshd.authorizedKeys, 'utf8')).toContain(line.split(' ')[1]);
+
+  // The words arrive as they are, and the far exit code comes back.
+  const said = await atTerminal(['ssh', 'here', '--', 'sh', '-c', 'echo "<$0>"; exit 7', 'a  $(b)']);
+  expect([said.code, said.text]).toEqual([7, expect.stringContaining('<a  $(b)>')]);
+  expect((await atTerminal(['ssh', 'nobody'])).code).toBe(3);
+  expect((await atTerminal(['keys', 'revoke', 'id_ed25519', 'here'])).code).toBe(0);
+  expect(fs.readFileSync(sshd.authorizedKeys, 'utf8')).not.toContain(line.split(' ')[1]);
 });

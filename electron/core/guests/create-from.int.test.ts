@@ -86,6 +86,22 @@ describe('a guest from a disk image', () => {
     expect(statSync(raw).size).toBe(before.length);
   });
 
+  it('has its host keys pinned from its disk before it starts, so that nobody is asked', async () => {
+    const tree = inDir('tree');
+    mkdirSync(path.join(tree, 'etc/ssh'), { recursive: true });
+    writeFileSync(path.join(tree, 'etc/os-release'), 'ID=debian\n');
+    const key = path.join(tree, 'etc/ssh/ssh_host_ed25519_key');
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'root@brought', '-f', key]);
+    const disk = inDir('brought.img');
+    execFileSync('mkfs.ext4', ['-q', '-F', '-d', tree, disk, '16M'], { stdio: 'ignore' });
+    const id = await make('brought', { kind: 'image', path: disk });
+    const { uuid, folder } = await at.guest(id);
+    await at.done(await call('guests.start', { id }));
+    await call('guests.forceOff', { id });
+    const [type, blob] = readFileSync(`${key}.pub`, 'utf8').split(' ');
+    expect(readFileSync(path.join(folder, 'known_hosts'), 'utf8')).toBe(`${uuid} ${type} ${blob}\n`);
+  });
+
   it('grows, and does not shrink', async () => {
     const raw = bootDisk('grow.img', 'x');
     execFileSync('truncate', ['-s', '2G', raw]);

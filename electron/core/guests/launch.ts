@@ -14,6 +14,7 @@ import { runFiles } from '../qemu/run-files.ts';
 import { startTpm } from '../qemu/swtpm.ts';
 import { logFile } from './crash.ts';
 import { guestPolicy, type LoadingDeps } from './loading.ts';
+import { pinFromDisk } from './pin-host-keys.ts';
 import type { Entry } from './registry.ts';
 import { type SavedInfo, savedFiles } from './saved.ts';
 import { nameOf } from './store.ts';
@@ -62,6 +63,7 @@ export async function launchGuest(
       },
     );
   op.check();
+  if (!saved) await pinFromDisk(deps, stored, domain);
   const files = runFiles(paths.runtime, id);
   if (Object.keys(deps.networks.netdevs(files.dir, domain)).length > 0) op.phase('Opening its network');
   await deps.networks.prepare(id, domain);

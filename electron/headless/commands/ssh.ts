@@ -23,7 +23,9 @@ export function registerSsh(program: Command, runner: Runner): void {
     .argument('[command...]', 'each word arrives as it is; options of it after --')
     .option('--print', 'print the ssh command line instead of running it')
     .passThroughOptions();
-  runner.action<[string, string[]]>(ssh, async (run, ref, command) => {
+  runner.action<[string, string[]]>(ssh, async (run, ref, words) => {
+    // Passed through with the rest, since it stands behind the name.
+    const command = words[0] === '--' ? words.slice(1) : words;
     const how = await run.core.call('ssh.command', { target: ref, ...(command.length ? { command } : {}) });
     if (ssh.opts<{ print?: boolean }>().print) return { data: how, text: how.line };
     if (how.kind === 'guest') {
