@@ -8,7 +8,14 @@ export type KeyType = (typeof keyTypes)[number];
 export interface PermissionProblem {
   /** Absolute path. */
   readonly path: string;
-  readonly what: 'private-key' | 'public-key' | 'ssh-folder' | 'authorized-keys' | 'config' | 'home';
+  readonly what:
+    | 'private-key'
+    | 'public-key'
+    | 'ssh-folder'
+    | 'app-folder'
+    | 'authorized-keys'
+    | 'config'
+    | 'home';
   readonly kind: 'too-open' | 'too-closed' | 'wrong-owner';
   /** Permission bits as they are and as they should be, e.g. 0o644 and 0o600. Equal when only the owner is wrong. */
   readonly mode: number;

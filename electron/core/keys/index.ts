@@ -344,7 +344,8 @@ export function createKeys(deps: KeysDeps): Keys {
           try {
             op.phase(`Connecting to ${target.name}`);
             await ensurePinned(target, session);
-            await removeKey(around, target, line, { askpass: session });
+            const answer = await removeKey(around, target, line, { askpass: session });
+            op.phase(answer === 'removed' ? 'Its line was taken out' : 'It was not there');
             const folder = folderOf(target.id);
             if (folder !== null) await dropGivenKey(folder, line.blob);
             if (key.fingerprint) await usage.remove(key.fingerprint, target.id);

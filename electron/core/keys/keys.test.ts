@@ -277,6 +277,9 @@ describe('permissions', () => {
     expect(facts('public-key', 0o666)).toMatchObject([{ wanted: 0o644, severity: 'exposed' }]);
     expect(facts('ssh-folder', 0o755)).toMatchObject([{ wanted: 0o700, severity: 'exposed' }]);
     expect(facts('ssh-folder', 0o775)).toMatchObject([{ wanted: 0o700, severity: 'refused' }]);
+    expect(facts('app-folder', 0o775)).toMatchObject([
+      { wanted: 0o700, severity: 'exposed', problem: expect.stringContaining('Guesthouse’s keys') },
+    ]);
     expect(facts('authorized-keys', 0o664)).toMatchObject([{ wanted: 0o600, severity: 'refused' }]);
     expect(facts('config', 0o644)).toMatchObject([{ wanted: 0o600, severity: 'exposed' }]);
     expect(facts('home', 0o755)).toEqual([]);
@@ -290,6 +293,7 @@ describe('permissions', () => {
       'private-key',
       'public-key',
       'ssh-folder',
+      'app-folder',
       'authorized-keys',
       'config',
       'home',

@@ -52,6 +52,14 @@ const rules: Record<PermissionProblem['what'], Rule> = {
     refused: 'sshd refuses every key of authorized_keys here (StrictModes).',
     exposed: 'ssh does not mind, but others can see which keys and hosts you have.',
   },
+  'app-folder': {
+    most: 0o700,
+    need: 0o700,
+    refusedBits: 0,
+    noun: 'the folder of Guesthouse’s keys',
+    refused: '',
+    exposed: 'ssh does not mind, but others can see your keys, or put theirs in their place.',
+  },
   'authorized-keys': {
     most: 0o600,
     need: 0o400,

@@ -37,10 +37,13 @@ async function readSmall(file: string): Promise<Content | null> {
   }
 }
 
+const isFolder = (what: FileFacts['what']) =>
+  what === 'ssh-folder' || what === 'app-folder' || what === 'home';
+
 async function factsOf(file: string, what: FileFacts['what']): Promise<FileFacts | null> {
   try {
     const stat = await fs.stat(file);
-    if (what !== 'ssh-folder' && what !== 'home' && !stat.isFile()) return null;
+    if (!isFolder(what) && !stat.isFile()) return null;
     return { path: file, what, mode: stat.mode & 0o7777, uid: stat.uid };
   } catch {
     return null;
@@ -192,7 +195,7 @@ export async function folderProblems(
     [ssh, 'ssh-folder'],
     [path.join(ssh, 'authorized_keys'), 'authorized-keys'],
     [path.join(ssh, 'config'), 'config'],
-    [appFolder, 'ssh-folder'],
+    [appFolder, 'app-folder'],
   ];
   const found: PermissionProblem[] = [];
   for (const [file, what] of files) {
@@ -211,8 +214,7 @@ export async function repair(file: string, what: FileFacts['what'], uid: number)
   const handle = await fs.open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
     const stat = await handle.stat();
-    const folder = what === 'ssh-folder' || what === 'home';
-    if (folder ? !stat.isDirectory() : !stat.isFile()) return false;
+    if (isFolder(what) ? !stat.isDirectory() : !stat.isFile()) return false;
     const problems = problemsOf({ path: file, what, mode: stat.mode & 0o7777, uid: stat.uid }, uid);
     let changed = false;
     for (const problem of problems) {

@@ -229,7 +229,10 @@ export function registerKeys(program: Command, runner: Runner): void {
     await answering(run, () =>
       run.follow(() => run.core.call('keys.removeFromHost', { id: key.id, target })),
     );
-    return { data: { key: key.id, target }, text: `${plain(key.name)} no longer opens ${plain(target)}.` };
+    return {
+      data: { key: key.id, target },
+      text: `authorized_keys of ${plain(target)} does not hold ${plain(key.name)} any more.`,
+    };
   });
 
   const drop = runner

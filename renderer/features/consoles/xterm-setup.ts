@@ -22,7 +22,7 @@ export function themeFromTokens(): ITheme {
   };
   for (const name of plain) {
     theme[name] = token(name);
-    theme[`bright${name[0]?.toUpperCase()}${name.slice(1)}`] = token(name);
+    theme[`bright${name[0]?.toUpperCase()}${name.slice(1)}`] = token(`bright-${name}`);
   }
   return theme;
 }
@@ -50,6 +50,7 @@ export function makeXterm(fontSize: number, onLink: (address: string) => void): 
     lineHeight: 1.15,
     scrollback: 10_000,
     theme: themeFromTokens(),
+    // Colours nobody could read on their ground are shifted as they are drawn; all others are as the program wrote them.
     minimumContrastRatio: 4.5,
     linkHandler: { activate: (_event, address) => onLink(address), allowNonHttpProtocols: false },
   });
