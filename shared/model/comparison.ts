@@ -42,6 +42,8 @@ export function comparisonProblem(state: GuestState): { readonly why: string; re
       };
     case 'broken':
       return { why: 'Its definition or a disk cannot be read.', todo: 'Mend it first.' };
+    case 'unreachable':
+      return { why: 'Its QEMU does not answer.', todo: 'Wait until it answers, or force it off.' };
     case 'starting':
     case 'shutting-down':
     case 'saving':
