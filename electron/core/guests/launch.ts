@@ -9,9 +9,10 @@ import type { Entrance } from '../platform/detached.ts';
 import { exists } from '../platform/fs.ts';
 import { type Accelerators, findProgram } from '../qemu/accelerators.ts';
 import { type QemuRun, qemuArgv } from '../qemu/argv.ts';
-import { launchQemu, type QemuProcess } from '../qemu/process.ts';
+import { endQemu, launchQemu, type QemuProcess } from '../qemu/process.ts';
 import { runFiles } from '../qemu/run-files.ts';
 import { startTpm } from '../qemu/swtpm.ts';
+import { startCommands } from './at-start.ts';
 import { logFile } from './crash.ts';
 import { guestPolicy, type LoadingDeps } from './loading.ts';
 import { pinFromDisk } from './pin-host-keys.ts';
@@ -67,20 +68,23 @@ export async function launchGuest(
   const files = runFiles(paths.runtime, id);
   if (Object.keys(deps.networks.netdevs(files.dir, domain)).length > 0) op.phase('Opening its network');
   await deps.networks.prepare(id, domain);
+  // A saved memory brings the state of its links and of its balloon along.
+  const first = saved ? [] : startCommands(domain);
   const run: QemuRun = {
     ...files,
     netdevs: deps.networks.netdevs(files.dir, domain),
     serialLog: serialLog(stored.folder),
     accelerator,
     tscKhz: await tscKhz(),
-    ...(saved ? { incoming: 'defer', paused: true } : {}),
+    ...(saved ? { incoming: 'defer' } : {}),
+    paused: saved !== null || first.length > 0,
     ...(await kernelFor(deps, entry, domain, saved !== null, op)),
   };
   const { argv, notes } = qemuArgv(domain, run);
   const program = (await findProgram(deps.qemu ?? 'qemu-system-x86_64')) ?? 'qemu-system-x86_64';
   const group = (await deps.enterGroup?.(id)) ?? null;
   op.phase('Starting QEMU');
-  return launchQemu({
+  const process = await launchQemu({
     files,
     argv: [...(how.wrap ?? []), program, ...argv],
     xml,
@@ -103,6 +107,16 @@ export async function launchGuest(
         }
       : {}),
   });
+  if (first.length === 0) return process;
+  try {
+    for (const { command, arguments: args } of first) await process.qmp.execute(command, args);
+    await process.qmp.execute('cont');
+    return process;
+  } catch (error) {
+    await endQemu(process).catch(() => {});
+    process.qmp.close();
+    throw error;
+  }
 }
 
 /** What a guest's emulated TPM holds. A clone begins without: its TPM is another one. */

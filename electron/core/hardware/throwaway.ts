@@ -97,8 +97,9 @@ function alone(domain: Domain): Domain {
     made = made
       .set(interfaceProps.type, 'user', i)
       .set(interfaceProps.network, null, i)
-      .set(interfaceProps.bridge, null, i);
-  return made;
+      .set(interfaceProps.bridge, null, i)
+      .set(interfaceProps.link, null, i);
+  return made.set(domainProps.currentMemory, null);
 }
 
 async function giveWayIn(

@@ -45,8 +45,6 @@ export function addInterfaces(
       bootindex: boot('interface', nic.index),
       host_mtu: virtio(nic.model) ? (domain.get(interfaceProps.mtu, nic.index) ?? undefined) : undefined,
     });
-    if (!nic.linkUp)
-      args.note(`The link of network card ${nic.index + 1} is down: set it with set_link after the start.`);
   }
 }
 
