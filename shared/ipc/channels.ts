@@ -24,6 +24,8 @@ export const guestCalls = [
   'guests.inspectSource',
   'guests.screenshot',
   'guests.agent',
+  'guests.freeze',
+  'guests.thaw',
   'guests.checkXml',
   'guests.exportXml',
   'guests.setXml',

@@ -93,6 +93,20 @@ export interface AgentInfo {
     readonly version: string | null;
     readonly kernel: string | null;
   };
+  /** Those on disks, by mount point; at most 64. */
+  readonly fileSystems: readonly {
+    readonly mountpoint: string;
+    /** `ext4` */
+    readonly type: string;
+    /** Bytes; null when the agent does not say. */
+    readonly used: number | null;
+    readonly total: number | null;
+  }[];
+}
+
+export interface Frozen {
+  /** How many file systems were frozen or thawed, by the agent's word. */
+  readonly fileSystems: number;
 }
 
 /** Characters of a domain XML that is read; libvirt's own have 5 to 20 thousand. */
@@ -255,6 +269,14 @@ export const guestContract = {
   'guests.screenshot': call(one).returns<Screenshot>(),
   /** What the guest's own agent says of it. Fails with `unreachable` when there is none. */
   'guests.agent': call(one).returns<AgentInfo>(),
+  /**
+   * Has the guest's agent freeze its file systems, so that its disks can be copied whole while it runs. They are thawed by
+   * `guests.thaw`, after `seconds`, or when this process ends, whatever comes first.
+   */
+  'guests.freeze': call(
+    one.extend({ seconds: z.number().positive().max(3600).default(60) }),
+  ).returns<Frozen>(),
+  'guests.thaw': call(one).returns<Frozen>(),
   /** Give the text, or the file it is in. */
   'guests.checkXml': call(
     z

@@ -117,6 +117,8 @@ export const hardwareChange = z.discriminatedUnion('do', [
     screen: z.boolean().optional(),
     video: z.enum(['virtio', 'vga', 'qxl', 'cirrus', 'bochs', 'none']).optional(),
   }),
+  /** Ties the guest's clipboard to its screen's; a program inside, spice-vdagent, does the rest. */
+  z.object({ do: z.literal('clipboard'), on: z.boolean() }),
   z.object({ do: z.literal('sound'), model: z.enum(['ich9', 'ich6', 'ac97', 'usb']).nullable() }),
   z.object({ do: z.literal('tpm'), model: z.enum(['tpm-crb', 'tpm-tis']).nullable() }),
   z.object({ do: z.literal('rng'), on: z.boolean() }),

@@ -78,6 +78,8 @@ export interface Hardware {
   /** It has a screen. */
   readonly screen: boolean;
   readonly video: string | null;
+  /** Its clipboard is tied to its screen's, where spice-vdagent runs inside. */
+  readonly clipboard: boolean;
   readonly sound: string | null;
   /** Model of an emulated TPM. */
   readonly tpm: string | null;

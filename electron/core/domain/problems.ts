@@ -245,6 +245,12 @@ class Finder {
       (v) => `a shared folder of type ${v} is left out`,
     );
     this.each(
+      'filesystem',
+      filesystemProps.driver,
+      (v) => v !== 'virtiofs',
+      () => 'a folder shared by virtiofs is left out: take the driver away, and it is shared by 9p',
+    );
+    this.each(
       'channel',
       channelProps.type,
       (v, i) => v === 'qemu-vdagent' || domain.get(channelProps.targetName, i) === 'org.qemu.guest_agent.0',

@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs';
+import * as path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runFiles } from '../qemu/run-files.ts';
+import { QmpClient } from '../qmp/client.ts';
 import { openTestCore, shareStarters, type TestCore } from '../testing/core.ts';
 import { type TempHome, tempHome } from '../testing/temp-home.ts';
 import { AgentSession } from './agent.ts';
@@ -7,11 +10,16 @@ import { AgentSession } from './agent.ts';
 let home: TempHome;
 let at: TestCore;
 let id = '';
+let qemu = '';
 const call = ((name, input) => at.core.call(name, input)) as TestCore['core']['call'];
 beforeAll(async () => {
   home = tempHome();
   shareStarters(home.paths);
-  at = await openTestCore(home.paths);
+  // A QEMU that also tells the test its events; it is started in its runtime folder.
+  qemu = path.join(home.paths.home, 'qemu');
+  const script = '#!/bin/sh\nexec qemu-system-x86_64 "$@" -qmp unix:second.sock,server=on,wait=off\n';
+  writeFileSync(qemu, script, { mode: 0o755 });
+  at = await openTestCore(home.paths, { qemu });
 }, 900_000);
 afterAll(async () => {
   if (id) await call('guests.forceOff', { id }).catch(() => {});
@@ -19,7 +27,7 @@ afterAll(async () => {
   home?.remove();
 });
 
-it('hears the starter’s own agent, freezes and thaws it, and sets its clock after a resume', async () => {
+it('hears the starter’s own agent, freezes and thaws it, sets its clock after a resume, and shuts it down', async () => {
   const made = await call('guests.create', { name: 'agent', from: { kind: 'starter', id: 'debian-12' } });
   id = made.id;
   await at.done(made);
@@ -34,18 +42,26 @@ it('hears the starter’s own agent, freezes and thaws it, and sets its clock af
         expect(error).toMatchObject({ code: 'unreachable' });
       }
   };
-  const { addresses, os } = await answer();
+  const { addresses, os, fileSystems } = await answer();
   expect(addresses).toContain('10.0.2.15'); // QEMU's user network gives it to everybody
   expect(os).toMatchObject({ id: 'debian', version: '12' });
   expect((await at.guest(id)).addresses).toEqual(addresses);
 
-  const { agent } = runFiles(home.paths.runtime, id);
-  await AgentSession.with(agent, async (session) => {
-    const frozen = await session.freeze();
-    expect(frozen).toBeGreaterThan(0);
-    expect(await session.thaw()).toBe(frozen);
-  });
+  expect(fileSystems).toContainEqual(
+    expect.objectContaining({ mountpoint: '/', type: 'ext4', used: expect.any(Number) }),
+  );
 
+  // Frozen it writes nothing, and is thawed in time by itself: an agent does not answer such questions while frozen.
+  const { fileSystems: count } = await call('guests.freeze', { id, seconds: 600 });
+  expect(count).toBeGreaterThan(0);
+  await expect(call('guests.freeze', { id })).rejects.toMatchObject({ code: 'wrong-state' });
+  await expect(call('guests.agent', { id })).rejects.toMatchObject({ code: 'unsupported' });
+  expect(await call('guests.thaw', { id })).toEqual({ fileSystems: count });
+  await call('guests.freeze', { id, seconds: 0.1 });
+  while (!(await call('guests.agent', { id }).catch(() => null)))
+    await new Promise((done) => setTimeout(done, 100));
+
+  const { agent } = runFiles(home.paths.runtime, id);
   // A clock that is a day behind when the guest is saved is right when it goes on.
   const day = 86_400_000;
   await AgentSession.with(agent, (session) => session.setTime(Date.now() - day));
@@ -55,4 +71,23 @@ it('hears the starter’s own agent, freezes and thaws it, and sets its clock af
   const behind = () => AgentSession.with(agent, async (session) => Date.now() - (await session.time()));
   while (Math.abs(await behind().catch(() => day)) > day / 2)
     await new Promise((done) => setTimeout(done, 200));
+
+  // The next owner finds it frozen, as one that was killed leaves it, and thaws it.
+  await AgentSession.with(agent, (session) => session.freeze());
+  await at.close();
+  at = await openTestCore(home.paths, { qemu });
+  await answer();
+  const still = () => AgentSession.with(agent, (session) => session.frozen());
+  expect(await still()).toBe(false);
+
+  // It goes down by the agent's hand: no button is pressed.
+  const { dir } = runFiles(home.paths.runtime, id);
+  const second = await QmpClient.connect(path.join(dir, 'second.sock'));
+  const events: string[] = [];
+  second.onEvent(({ event }) => events.push(event));
+  await at.done(await call('guests.shutdown', { id }));
+  expect((await at.guest(id)).state).toBe('off');
+  expect(events).toContain('SHUTDOWN');
+  expect(events).not.toContain('POWERDOWN');
+  second.close();
 }, 600_000);

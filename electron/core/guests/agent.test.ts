@@ -74,6 +74,34 @@ describe('the guest agent', () => {
     expect(os).toEqual({ id: 'debian', name: 'Debian GNU/Linux 12 (bookworm)', version: null, kernel: null });
   });
 
+  it('tells the file systems on disks, and is not waited for once it shuts the system down', async () => {
+    await agent({
+      'guest-get-fsinfo': [
+        { name: 'sda2', mountpoint: '/srv', type: 'xfs', disk: [] },
+        { name: 'sda1', mountpoint: '/', type: 'ext4', 'used-bytes': 10, 'total-bytes': 40, disk: [{}] },
+      ],
+      'guest-fsfreeze-status': 'frozen',
+      'guest-shutdown': Buffer.alloc(0),
+    });
+    await AgentSession.with(file, async (session) => {
+      expect(await session.fileSystems()).toEqual([
+        { mountpoint: '/', type: 'ext4', used: 10, total: 40 },
+        { mountpoint: '/srv', type: 'xfs', used: null, total: null },
+      ]);
+      expect(await session.frozen()).toBe(true);
+      await session.shutdown();
+    });
+    expect(asked.at(-1)).toBe('{"execute":"guest-shutdown","arguments":{"mode":"powerdown"}}');
+  });
+
+  it('says why it does not shut down', async () => {
+    await agent({});
+    await expect(AgentSession.with(file, (session) => session.shutdown())).rejects.toMatchObject({
+      code: 'unsupported',
+      why: 'no such command',
+    });
+  });
+
   it('is given the time in whole nanoseconds', async () => {
     await agent({ 'guest-set-time': {} });
     await AgentSession.with(file, (session) => session.setTime(1_700_000_000_123));

@@ -14,6 +14,13 @@ const silent = (why: string) =>
     todo: 'Install and start qemu-guest-agent in the guest. Without it Guesthouse works all the same.',
   });
 
+function refused(command: string, answer: Readonly<Record<string, unknown>> | null): GuesthouseError {
+  const desc = (answer?.error as { desc?: unknown } | undefined)?.desc;
+  return new GuesthouseError('unsupported', 'The guest agent cannot do that.', {
+    why: String(desc ?? `It did not understand ${command}.`).slice(0, 500),
+  });
+}
+
 const interfaces = z
   .array(
     z.object({
@@ -32,6 +39,16 @@ const osInfo = z.object({
   'kernel-release': z.string().max(200).optional(),
 });
 const count = z.number().int().min(0);
+const fsInfo = z
+  .array(
+    z.object({
+      mountpoint: z.string().max(4096),
+      type: z.string().max(64),
+      'used-bytes': z.number().min(0).optional(),
+      'total-bytes': z.number().min(0).optional(),
+    }),
+  )
+  .max(1000);
 
 export interface AgentOs {
   /** `debian`; os-release(5). */
@@ -39,6 +56,15 @@ export interface AgentOs {
   readonly name: string | null;
   readonly version: string | null;
   readonly kernel: string | null;
+}
+
+export interface AgentFileSystem {
+  readonly mountpoint: string;
+  /** `ext4`. */
+  readonly type: string;
+  /** Bytes; null when the agent does not say. */
+  readonly used: number | null;
+  readonly total: number | null;
 }
 
 /**
@@ -99,6 +125,33 @@ export class AgentSession {
     };
   }
 
+  /** File systems on disks, by mount point. */
+  async fileSystems(): Promise<AgentFileSystem[]> {
+    const all = await this.execute('guest-get-fsinfo', fsInfo);
+    return all
+      .map(({ mountpoint, type, ...bytes }) => ({
+        mountpoint,
+        type,
+        used: bytes['used-bytes'] ?? null,
+        total: bytes['total-bytes'] ?? null,
+      }))
+      .sort((a, b) => (a.mountpoint < b.mountpoint ? -1 : 1))
+      .slice(0, 64);
+  }
+
+  /** Asks the system to shut down and switch off. The agent says nothing when it does, and why when it does not. */
+  async shutdown(): Promise<void> {
+    this.send('guest-shutdown', '{"mode":"powerdown"}');
+    const line = await this.line(Date.now() + 500).catch(() => null);
+    const refusal = line && parse(line);
+    if (refusal && 'error' in refusal) throw refused('guest-shutdown', refusal);
+  }
+
+  async frozen(): Promise<boolean> {
+    const status = await this.execute('guest-fsfreeze-status', z.enum(['thawed', 'frozen']));
+    return status === 'frozen';
+  }
+
   /** Freezes all file systems. Returns how many; call {@link thaw} whatever happens. */
   freeze(): Promise<number> {
     return this.execute('guest-fsfreeze-freeze', count, undefined, 30_000);
@@ -140,12 +193,7 @@ export class AgentSession {
   ): Promise<T> {
     this.send(command, args);
     const answer = parse(await this.line(Date.now() + timeoutMs));
-    if (!answer || 'error' in answer)
-      throw new GuesthouseError('unsupported', 'The guest agent cannot do that.', {
-        why: String(
-          (answer?.error as { desc?: unknown } | undefined)?.desc ?? `It did not understand ${command}.`,
-        ).slice(0, 500),
-      });
+    if (!answer || 'error' in answer) throw refused(command, answer);
     const parsed = schema.safeParse(answer.return);
     if (!parsed.success) throw silent(`Its answer to ${command} makes no sense.`);
     return parsed.data;

@@ -11,9 +11,7 @@ it('has nothing to say of a guest with its cables in and all its memory', () => 
 });
 
 it('takes cables out and memory away', () => {
-  const wanted = hybrid
-    .set(interfaceProps.link, 'down', 0)
-    .set(domainProps.currentMemory, memory / 2);
+  const wanted = hybrid.set(interfaceProps.link, 'down', 0).set(domainProps.currentMemory, memory / 2);
   expect(startCommands(Domain.parse(wanted.text))).toEqual([
     { command: 'set_link', arguments: { name: 'net0', up: false } },
     { command: 'balloon', arguments: { value: memory / 2 } },

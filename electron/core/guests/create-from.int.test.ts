@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CreateSpec } from '../../../shared/ipc/guests.ts';
+import { makeExt, makeRootTree } from '../disks/testing/make-disk.ts';
 import { openTestCore, type TestCore } from '../testing/core.ts';
 import { type TempHome, tempHome } from '../testing/temp-home.ts';
 import { bootCode, makeIso } from './testing/boot-media.ts';
@@ -51,6 +52,25 @@ async function bootsWith(id: string, word: string): Promise<void> {
 }
 
 describe('a guest from a disk image', () => {
+  it('is of the system that its own files name', async () => {
+    const tree = path.join(dir, 'tree');
+    mkdirSync(tree);
+    makeRootTree(tree);
+    makeExt(inDir('system.raw'), tree, 8);
+    for (const format of ['raw', 'qcow2'])
+      expect(
+        await call('guests.inspectSource', {
+          path: format === 'raw' ? inDir('system.raw') : convert(inDir('system.raw'), format),
+        }),
+      ).toMatchObject({ format, system: { name: 'Debian', kind: 'hybrid', memory: 2048 } });
+    const ntfs = Buffer.alloc(1 << 20);
+    ntfs.write('NTFS    ', 3);
+    writeFileSync(inDir('ntfs.raw'), ntfs);
+    expect(await call('guests.inspectSource', { path: inDir('ntfs.raw') })).toMatchObject({
+      system: { name: 'Windows', kind: 'full' },
+    });
+  });
+
   it('is copied from every format, and boots', async () => {
     const raw = bootDisk('boot.img', 'copied disk');
     for (const format of ['raw', 'qcow2', 'vmdk', 'vdi', 'vhdx', 'vpc']) {

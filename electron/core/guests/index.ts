@@ -87,7 +87,11 @@ export function createGuests(deps: GuestsDeps) {
     ],
   };
   const agents = new Agents(registry, clock, log);
-  const lifecycle = new Lifecycle({ ...all, restored: (id) => agents.setClock(id) });
+  const lifecycle = new Lifecycle({
+    ...all,
+    restored: (id) => agents.setClock(id),
+    askAgent: (id) => agents.shutdown(id),
+  });
   const edits = new Edits(all, lifecycle);
   const creator = new Creator(all, lifecycle);
   const xml = new GuestXml(all);
@@ -123,6 +127,8 @@ export function createGuests(deps: GuestsDeps) {
     'guests.inspectSource': ({ path: file }) => inspectSource(paths.data, file),
     'guests.screenshot': ({ id }) => screenshot(registry.get(id)),
     'guests.agent': ({ id }) => agents.info(id),
+    'guests.freeze': ({ id, seconds }) => agents.freeze(id, seconds),
+    'guests.thaw': ({ id }) => agents.thaw(id),
     'guests.checkXml': async ({ xml: text, path: file }) => xml.check(text ?? (await readXmlFile(file!))),
     'guests.exportXml': ({ id }) => xml.export(id),
     'guests.setXml': ({ id, xml: text, expected }) => xml.set(id, text, expected),
@@ -206,11 +212,11 @@ export function createGuests(deps: GuestsDeps) {
     },
 
     /** Lets go; the guests run on. */
-    close(): void {
+    async close(): Promise<void> {
       closed = true;
       stopWatching();
       stats.stop();
-      agents.stop();
+      await agents.stop();
       monitor.close();
     },
   };

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
 import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { type DiskRef, openGuestDisk } from '../disks/index.ts';
@@ -80,7 +81,8 @@ export async function launchGuest(
     paused: saved !== null || first.length > 0,
     ...(await kernelFor(deps, entry, domain, saved !== null, op)),
   };
-  const { argv, notes } = qemuArgv(domain, run);
+  const { argv, notes: differs } = qemuArgv(domain, run);
+  const notes = [...differs, ...beyond(domain)];
   const program = (await findProgram(deps.qemu ?? 'qemu-system-x86_64')) ?? 'qemu-system-x86_64';
   const group = (await deps.enterGroup?.(id)) ?? null;
   op.phase('Starting QEMU');
@@ -117,6 +119,16 @@ export async function launchGuest(
     process.qmp.close();
     throw error;
   }
+}
+
+/** What the guest is to have beyond what this computer has in all, for people. */
+function beyond(domain: Domain): string[] {
+  const notes: string[] = [];
+  if (domain.memoryMiB * 2 ** 20 > totalmem())
+    notes.push('The guest may take more memory than this computer has: it may be ended when that runs out.');
+  if (domain.vcpus > availableParallelism())
+    notes.push(`The guest has ${domain.vcpus} processors, more than this computer: that only slows it down.`);
+  return notes;
 }
 
 /** What a guest's emulated TPM holds. A clone begins without: its TPM is another one. */

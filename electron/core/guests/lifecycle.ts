@@ -3,10 +3,13 @@ import { fromWire, GuesthouseError, isCancelled } from '../../../shared/errors.t
 import type { Started } from '../../../shared/ipc/guests.ts';
 import type { Operation } from '../../../shared/model/operation.ts';
 import type { Settings } from '../../../shared/model/settings.ts';
+import { Domain } from '../domain/index.ts';
 import { recoverTransaction } from '../identity/disk-transaction.ts';
 import type { OperationContext, OperationRunner } from '../operations/runner.ts';
+import { writeAtomic } from '../platform/fs.ts';
 import { endQemu, findRun, type QemuProcess } from '../qemu/process.ts';
 import { runFiles } from '../qemu/run-files.ts';
+import { unplugVdagent, withoutVdagent } from './clipboard.ts';
 import { problemsIn, requireConsent } from './consent.ts';
 import { forgetCrash } from './crash.ts';
 import { type LaunchDeps, launchGuest } from './launch.ts';
@@ -22,6 +25,8 @@ export interface LifecycleDeps extends LaunchDeps {
   readonly settings: () => Settings;
   /** Called, and not waited for, when a guest goes on from its saved memory. */
   readonly restored?: (id: string) => Promise<void>;
+  /** Has the guest's agent shut it down; false when there is none to ask. */
+  readonly askAgent?: (id: string) => Promise<boolean>;
 }
 
 /** A powerdown is a button: pressed before the guest listens it is lost, so it is pressed again. Milliseconds. */
@@ -277,10 +282,14 @@ export class Lifecycle {
       if (now) registry.update(id, { state: follow(now.state, { type: 'deadline' }) });
     };
     try {
+      // The agent is surer than a button, which a system may not listen to; what it does not do, the button may.
+      let asked = (await this.deps.askAgent?.(id)) ?? false;
       for (;;) {
-        await qmp.execute('system_powerdown').catch((error) => {
-          if (!(error instanceof GuesthouseError) || error.code !== 'qmp-closed') throw error;
-        });
+        if (!asked)
+          await qmp.execute('system_powerdown').catch((error) => {
+            if (!(error instanceof GuesthouseError) || error.code !== 'qmp-closed') throw error;
+          });
+        asked = false;
         const left = until - clock.now();
         const over = await registry
           .waitFor(id, (now) => !now || !isLive(now.state), {
@@ -295,7 +304,7 @@ export class Lifecycle {
         if (over) break;
         if (clock.now() >= until)
           throw new GuesthouseError('timeout', `${nameOf(entry.stored)} did not shut down in ${seconds} s.`, {
-            why: 'The system inside was asked by ACPI and is still running: it may be busy, or not listen.',
+            why: 'The system inside was asked and is still running: it may be busy, or not listen.',
             todo: 'Wait a little longer, or force it off.',
             subject: id,
           });
@@ -312,6 +321,17 @@ export class Lifecycle {
       });
   }
 
+  /** A clipboard's channel cannot be saved: it goes, and comes back at the next start proper. */
+  private async dropVdagent(id: string, process: QemuProcess): Promise<void> {
+    const { runningText } = this.deps.registry.get(id);
+    const domain = Domain.parse(runningText ?? (await fs.readFile(process.files.xml, 'utf8')));
+    const without = withoutVdagent(domain);
+    if (without.text === domain.text) return;
+    await unplugVdagent(process.qmp);
+    await writeAtomic(process.files.xml, without.text);
+    this.deps.registry.update(id, { runningText: without.text });
+  }
+
   private async runSave(id: string, op: OperationContext): Promise<void> {
     const { registry, monitor } = this.deps;
     const entry = registry.get(id);
@@ -321,6 +341,7 @@ export class Lifecycle {
     registry.update(id, { state: follow(entry.state, { type: 'began', job: 'save' }) });
     op.phase('Writing the memory');
     try {
+      await this.dropVdagent(id, process);
       await saveMemory(process, entry.stored.folder, status === 'running', this.deps.clock, op);
     } catch (error) {
       const now = registry.find(id);

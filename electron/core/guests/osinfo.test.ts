@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemByLabel } from './osinfo.ts';
-import { systemOf } from './source-image.ts';
+import { systemOf, systemOfRelease } from './systems.ts';
 
 let dir: string;
 beforeAll(() => {
@@ -12,7 +12,7 @@ beforeAll(() => {
     mkdirSync(path.join(dir, vendor), { recursive: true });
     writeFileSync(
       path.join(dir, vendor, `${name}.xml`),
-      `<libosinfo version="0.0.1"><os id="x"><name xml:lang="de">Anders</name><name>${name}</name>${more}
+      `<libosinfo version="0.0.1"><os id="x"><name xml:lang="de">Anders</name><name>${name}</name><short-id>${name.toLowerCase().replaceAll(' ', '')}</short-id>${more}
        <media arch="x86_64"><iso><volume-id>${label}</volume-id></iso></media></os></libosinfo>`,
     );
   };
@@ -54,4 +54,14 @@ it.each([
   ['windows9_64Guest', 'Windows', 'full'],
 ])('knows %s by the words of other programs', (words, name, kind) => {
   expect(systemOf(words)).toMatchObject({ name, kind });
+});
+
+it('knows an installed system by its os-release', async () => {
+  const debian = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n';
+  const name = 'Debian GNU/Linux 12 (bookworm)';
+  expect(await systemOfRelease(debian, [dir])).toEqual({ name, kind: 'hybrid', memory: 2048, disk: 20 });
+  const rocky = "NAME='Rocky Linux'\nID=rocky\nID_LIKE='rhel centos fedora'\nVERSION_ID='9.4'\n";
+  expect(await systemOfRelease(rocky, [dir])).toMatchObject({ name: 'Rocky Linux', memory: 4096 });
+  expect(await systemOfRelease('ID=mint\nID_LIKE="ubuntu debian"\n', [])).toMatchObject({ memory: 4096 });
+  expect(await systemOfRelease('', [])).toMatchObject({ name: 'Linux', kind: 'hybrid' });
 });

@@ -16,8 +16,24 @@ interface Resources {
  * What the osinfo database says of an installation medium with this volume label; null where there is no database or
  * it knows no such label. Some 800 small files are read; the newest system wins where several share a label.
  */
-export async function systemByLabel(
-  label: string,
+export function systemByLabel(label: string, folders?: readonly string[]): Promise<SourceImage['system']> {
+  return newest((text) => knows(text, label), folders);
+}
+
+/**
+ * What the database says of an installed system by its os-release(5); null as above. The database's short names are the
+ * fields ID and VERSION_ID in one word, `debian12`.
+ */
+export function systemByRelease(
+  id: string,
+  version: string,
+  folders?: readonly string[],
+): Promise<SourceImage['system']> {
+  return newest((text) => text.includes(`<short-id>${id}${version}</short-id>`), folders);
+}
+
+async function newest(
+  fits: (text: string) => boolean,
   folders: readonly string[] = databases,
 ): Promise<SourceImage['system']> {
   let best: { system: NonNullable<SourceImage['system']>; released: string } | null = null;
@@ -26,7 +42,7 @@ export async function systemByLabel(
       for (const file of await fs.readdir(path.join(folder, vendor)).catch(() => [] as string[])) {
         if (!file.endsWith('.xml')) continue;
         const text = await fs.readFile(path.join(folder, vendor, file), 'utf8').catch(() => '');
-        if (!knows(text, label)) continue;
+        if (!fits(text)) continue;
         const found = read(text);
         if (found && (best === null || found.released > best.released)) best = found;
       }

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { inflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { PortLike } from '../api.ts';
 import { runFiles } from '../qemu/run-files.ts';
 import { openTestCore, type TestCore } from '../testing/core.ts';
 import { type TempHome, tempHome } from '../testing/temp-home.ts';
 import { makeIso } from './testing/boot-media.ts';
+import { handshake, View } from './testing/view.ts';
 
 let home: TempHome;
 let at: TestCore;
@@ -34,67 +34,6 @@ afterAll(async () => {
   await at.close();
   home.remove();
 });
-
-/** The page's end of a screen: bytes as they come, and what is sent. */
-class View {
-  private received = Buffer.alloc(0);
-  readonly told: unknown[] = [];
-  private heard: (() => void) | null = null;
-  private listener: (message: unknown) => void = () => {};
-  private closing: () => void = () => {};
-  readonly closed: Promise<void>;
-  readonly port: PortLike;
-
-  constructor() {
-    let ended = () => {};
-    this.closed = new Promise((done) => {
-      ended = done;
-    });
-    this.port = {
-      postMessage: (message) => {
-        if (!(message instanceof Uint8Array)) return void this.told.push(message);
-        this.received = Buffer.concat([this.received, message]);
-        this.heard?.();
-      },
-      onMessage: (listener) => {
-        this.listener = listener;
-      },
-      onClose: (listener) => {
-        this.closing = listener;
-      },
-      close: ended,
-    };
-  }
-  send(...bytes: number[]): void {
-    this.listener(Uint8Array.from(bytes));
-  }
-  hangUp(): void {
-    this.closing();
-  }
-  async take(length: number): Promise<Buffer> {
-    while (this.received.length < length)
-      await new Promise<void>((done) => {
-        this.heard = done;
-      });
-    const taken = this.received.subarray(0, length);
-    this.received = this.received.subarray(length);
-    return taken;
-  }
-}
-
-/** RFC 6143, 7.1 to 7.3: version, security, initialisation. Returns width and height. */
-async function handshake(view: View): Promise<[number, number]> {
-  expect((await view.take(12)).toString('latin1')).toBe('RFB 003.008\n');
-  view.send(...Buffer.from('RFB 003.008\n', 'latin1'));
-  const [count] = await view.take(1);
-  expect([...(await view.take(count!))]).toContain(1); // none: the socket is this person's alone
-  view.send(1);
-  expect((await view.take(4)).readUInt32BE(0)).toBe(0);
-  view.send(1);
-  const init = await view.take(24);
-  await view.take(init.readUInt32BE(20));
-  return [init.readUInt16BE(0), init.readUInt16BE(2)];
-}
 
 describe('a guest’s screen', () => {
   it('speaks RFB to a view and sends it the picture', async () => {

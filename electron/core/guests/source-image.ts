@@ -10,8 +10,8 @@ import {
   probeFormat,
   withinFolders,
 } from '../disks/index.ts';
-import { systemByLabel } from './osinfo.ts';
 import { readOva, summaryOf } from './ova/ova.ts';
+import { systemFor, systemOf, systemOnDisk } from './systems.ts';
 
 /**
  * What an image chosen by a person may refer to: files of the library, and for a VMDK its extents, which lie beside it
@@ -50,7 +50,8 @@ export async function inspectSource(
     case 'raw':
     case 'qcow2': {
       const [top] = await inspectChain({ path: image, format }, policy);
-      return { path: image, format, virtualSize: top!.virtualSize, label: null, system: null, ova: null };
+      const system = await systemOnDisk({ path: image, format }, policy);
+      return { path: image, format, virtualSize: top!.virtualSize, label: null, system, ova: null };
     }
     case 'iso': {
       const { virtualSize } = await inspectForeign(image, format, policy);
@@ -92,32 +93,4 @@ export async function volumeLabel(file: string): Promise<string | null> {
   } finally {
     await handle.close();
   }
-}
-
-/** Labels vendors give, and what such a system wants. Only a first suggestion: the person chooses. */
-const systems: readonly (readonly [RegExp, NonNullable<SourceImage['system']>])[] = [
-  [/^debian/i, { name: 'Debian', kind: 'hybrid', memory: 2048, disk: 20 }],
-  [/ubuntu/i, { name: 'Ubuntu', kind: 'hybrid', memory: 4096, disk: 25 }],
-  [/^fedora/i, { name: 'Fedora', kind: 'hybrid', memory: 4096, disk: 25 }],
-  [/^(rocky|alma|centos|rhel)/i, { name: 'Enterprise Linux', kind: 'hybrid', memory: 4096, disk: 25 }],
-  [/^(open)?suse/i, { name: 'openSUSE', kind: 'hybrid', memory: 4096, disk: 30 }],
-  [/^alpine/i, { name: 'Alpine Linux', kind: 'hybrid', memory: 512, disk: 4 }],
-  [/^arch_/i, { name: 'Arch Linux', kind: 'hybrid', memory: 2048, disk: 20 }],
-  [/^nixos/i, { name: 'NixOS', kind: 'hybrid', memory: 4096, disk: 30 }],
-  [/freebsd/i, { name: 'FreeBSD', kind: 'hybrid', memory: 2048, disk: 20 }],
-  // Windows has no virtio drivers of its own.
-  [
-    /^(ccsa|ccco|cpba|cena|ssss|j_ccsa|gsp1|esd-iso|win)/i,
-    { name: 'Windows', kind: 'full', memory: 4096, disk: 64 },
-  ],
-  [/linux/i, { name: 'Linux', kind: 'hybrid', memory: 2048, disk: 20 }],
-];
-
-/** The osinfo database's word where it is installed, else ours. */
-async function systemFor(label: string | null): Promise<SourceImage['system']> {
-  return (label !== null && (await systemByLabel(label))) || systemOf(label);
-}
-
-export function systemOf(label: string | null): SourceImage['system'] {
-  return (label !== null && systems.find(([pattern]) => pattern.test(label))?.[1]) || null;
 }

@@ -46,6 +46,7 @@ function partsOf(hardware: Hardware): Parts {
     add(`forward:${proto}:${hostPort}`, `Forward ${hostPort}/${proto}`, `to port ${guestPort}`);
   add('order', 'Boot order', hardware.bootOrder.join(', ') || null);
   add('display', 'Screen', screenText(hardware));
+  add('clipboard', 'Clipboard', hardware.clipboard ? 'tied to the screen’s' : null);
   add('sound', 'Sound', hardware.sound);
   add('tpm', 'TPM', hardware.tpm);
   add('rng', 'Random numbers', hardware.rng ? 'virtio' : null);

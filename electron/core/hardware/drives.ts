@@ -246,7 +246,7 @@ function bootFrom(domain: Domain, target: string): Domain {
 }
 
 /** Whether a running machine has a controller a disk can be plugged into. */
-export function hasController(domain: Domain, type: 'scsi' | 'usb'): boolean {
+export function hasController(domain: Domain, type: 'scsi' | 'usb' | 'virtio-serial'): boolean {
   return domain
     .items('controller')
     .some(

@@ -42,6 +42,7 @@ const changes: readonly unknown[] = [
   { do: 'remove-forward', hostPort: 2222 },
   { do: 'display', video: 'vga' },
   { do: 'display', screen: false },
+  { do: 'clipboard', on: true },
   { do: 'sound', model: 'ich9' },
   { do: 'tpm', model: 'tpm-crb' },
   { do: 'rng', on: false },

@@ -19,6 +19,7 @@ import {
   videoProps,
   watchdogProps,
 } from '../domain/index.ts';
+import { withoutVdagent, withVdagent } from '../guests/clipboard.ts';
 import { diskIndex, editDisk, isMicro, isQ35, setBootOrder } from './drives.ts';
 
 /** Changes that are an edit of the domain and nothing else; disks to add and kinds need more (index.ts, kinds.ts). */
@@ -72,6 +73,8 @@ export function editHardware(domain: Domain, change: PlainChange, context: EditC
       return removeForward(domain, change);
     case 'display':
       return editDisplay(domain, change);
+    case 'clipboard':
+      return change.on ? withVdagent(domain) : withoutVdagent(domain);
     case 'sound':
       refuseOnMicro(domain, change.model, 'a sound card');
       return single(domain, 'sound', change.model && el('sound', { model: change.model }), (d) =>
@@ -366,7 +369,7 @@ function addUsb(domain: Domain, vendor: number, product: number): Domain {
   );
 }
 
-/** By 9p: QEMU serves it itself, also where virtiofsd cannot run. */
+/** By 9p: QEMU serves it itself. The virtiofsd of Debian 12 needs root, and a process beside each guest. */
 function addFolder(domain: Domain, change: Extract<HardwareChange, { do: 'add-folder' }>): Domain {
   for (let i = 0; i < domain.count('filesystem'); i++)
     if (domain.get(filesystemProps.target, i) === change.tag)

@@ -17,6 +17,7 @@ import {
   rootPortElements,
   videoProps,
 } from '../domain/index.ts';
+import { withoutVdagent } from '../guests/clipboard.ts';
 import { differences } from './differences.ts';
 import { isMicro, isQ35, moveTo, usualBus } from './drives.ts';
 import { hardwareOf } from './model.ts';
@@ -79,7 +80,8 @@ function toMicrovm(domain: Domain, direct: DirectBoot | null): Domain {
     made = moveTo(made, i, 'virtio', new Set());
   }
   for (let i = 0; i < made.count('interface'); i++) made = made.set(interfaceProps.model, 'virtio', i);
-  return unplaced(withAgent(made), ['disk', 'interface', 'rng', 'filesystem']);
+  // Without a screen there is no clipboard to tie.
+  return unplaced(withAgent(withoutVdagent(made)), ['disk', 'interface', 'rng', 'filesystem']);
 }
 
 function withKernel(domain: Domain, direct: DirectBoot | null): Domain {

@@ -2,6 +2,7 @@ import { GuesthouseError } from '../../../shared/errors.ts';
 import type { HardwareChange } from '../../../shared/ipc/hardware.ts';
 import type { DiskLimits, Hardware } from '../../../shared/model/hardware.ts';
 import { type Domain, diskProps, interfaceProps } from '../domain/index.ts';
+import { unplugVdagent } from '../guests/clipboard.ts';
 import { type QemuRun, qemuArgv } from '../qemu/argv.ts';
 import type { QmpClient } from '../qmp/client.ts';
 import { hasController, isMicro, isQ35 } from './drives.ts';
@@ -82,6 +83,10 @@ export function whyNotLive(change: HardwareChange, from: Domain, to: Domain): st
       return null;
     case 'kind':
       return 'a machine cannot become another while it runs';
+    case 'clipboard':
+      return hasController(from, 'virtio-serial')
+        ? null
+        : 'it was started without a virtio serial controller';
     case 'restrict':
     case 'display':
     case 'sound':
@@ -131,6 +136,10 @@ export async function applyLive(guest: LiveGuest, from: Domain, to: Domain): Pro
   await applyDisks(guest, before, after, to);
   const nics = await applyNics(guest, before, after, to);
   await applyUsb(guest, before, after, to);
+  if (before.clipboard !== after.clipboard) {
+    await unplugVdagent(guest.qmp);
+    if (after.clipboard) await plugVdagent(guest, to);
+  }
   if (nics || JSON.stringify(before.forwards) !== JSON.stringify(after.forwards))
     await syncForwards(guest.qmp, after.forwards);
   if (before.memory.current !== after.memory.current)
@@ -295,6 +304,23 @@ async function applyUsb(guest: LiveGuest, before: Hardware, after: Hardware, to:
       if (device)
         await qmp.execute('device_add', { ...device.value, id: `hostdev${await freeId(qmp, 'hostdev')}` });
     }
+}
+
+/** The back end by its QMP name, with the settings its command line would have. */
+async function plugVdagent({ qmp, run }: LiveGuest, to: Domain): Promise<void> {
+  const device = jsonArguments(qemuArgv(to, run).argv).find(({ value }) =>
+    /^port-vdagent\d+$/.test(String(value.id)),
+  );
+  if (!device) throw new GuesthouseError('unsupported', 'QEMU has no such channel.');
+  const id = String(device.value.chardev);
+  const data = { clipboard: true, mouse: false };
+  await qmp.execute('chardev-add', { id, backend: { type: 'qemu-vdagent', data } });
+  try {
+    await qmp.execute('device_add', device.value);
+  } catch (error) {
+    await qmp.execute('chardev-remove', { id }).catch(() => {});
+    throw error;
+  }
 }
 
 interface HotCpu {

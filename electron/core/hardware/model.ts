@@ -1,6 +1,7 @@
 import type { Hardware, HardwareDisk, HardwareForward, HardwareNic } from '../../../shared/model/hardware.ts';
 import {
   bootProps,
+  channelProps,
   type Domain,
   diskProps,
   domainProps,
@@ -12,6 +13,7 @@ import {
   videoProps,
   watchdogProps,
 } from '../domain/index.ts';
+import { isVdagent } from '../guests/clipboard.ts';
 
 /** What a domain says of its hardware, for people. Pure. */
 export function hardwareOf(domain: Domain): Hardware {
@@ -36,6 +38,9 @@ export function hardwareOf(domain: Domain): Hardware {
     restrict: domain.metadata.restrict,
     screen: domain.count('graphics') > 0,
     video: domain.count('video') === 0 || video === 'none' ? null : (video ?? 'vga'),
+    clipboard: domain
+      .items('channel')
+      .some((_, i) => isVdagent(domain, i) && domain.get(channelProps.clipboard, i) === true),
     sound: domain.get(soundProps.model),
     tpm: domain.count('tpm') > 0 ? (domain.get(tpmProps.model) ?? 'tpm-crb') : null,
     rng: domain.count('rng') > 0,

@@ -13,6 +13,7 @@ import {
   type NewElement,
   type Property,
 } from '../domain/index.ts';
+import { isVdagent } from '../guests/clipboard.ts';
 import { usbId } from './differences.ts';
 import { setBootOrder } from './drives.ts';
 import { hardwareOf } from './model.ts';
@@ -59,6 +60,8 @@ export function revertPart(wanted: Domain, running: Domain, part: string | null)
     }
     case 'display':
       return copyList(copyList(wanted, running, 'graphics'), running, 'video');
+    case 'clipboard':
+      return copyItem(wanted, running, 'channel', isVdagent);
     case 'sound':
     case 'tpm':
     case 'rng':

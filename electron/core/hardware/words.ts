@@ -31,6 +31,8 @@ export function wordsOf(change: HardwareChange): string {
       return `port ${change.hostPort} closed`;
     case 'display':
       return 'screen';
+    case 'clipboard':
+      return change.on ? 'clipboard tied' : 'clipboard untied';
     case 'sound':
       return change.model === null ? 'sound card taken out' : 'sound card';
     case 'tpm':

@@ -61,7 +61,7 @@ describe('qemuArgv', () => {
       uefi,
       { netdevs: { 0: { type: 'stream', server: false, addr: { type: 'unix', path: '/run/net' } } } },
     ],
-    'case-tpm-virtiofs': [everything, { tpm: '/run/g/tpm.sock', virtiofs: { share: '/run/g/fs.sock' } }],
+    'case-tpm': [everything, { tpm: '/run/g/tpm.sock' }],
     'case-firmware-found': [
       consoles,
       {

@@ -2,8 +2,10 @@ import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { GuesthouseError } from '../../../shared/errors.ts';
-import type { CreateSpec } from '../../../shared/ipc/guests.ts';
+import type { CreateSpec, SourceImage } from '../../../shared/ipc/guests.ts';
+import { shortages } from '../../../shared/model/fits.ts';
 import type { Core } from '../../core/index.ts';
+import { plain, size } from '../output.ts';
 import type { Runner } from '../run.ts';
 
 interface Options {
@@ -96,14 +98,28 @@ function sourceOf(options: Options): CreateSpec['from'] {
   return { kind: 'starter', id: from! };
 }
 
-/** What an OVA says its machine needs; options given by hand win. */
-export async function ovaDefaults(
-  core: Core,
-  file: string,
-): Promise<Partial<CreateSpec> & { name?: string }> {
-  const { ova, system } = await core.call('guests.inspectSource', { path: file });
-  if (!ova) return {};
-  return { name: ova.name, vcpus: ova.vcpus, memory: ova.memory, kind: system?.kind ?? 'full' };
+type Suggested = Partial<CreateSpec> & { name?: string };
+
+/** What an OVA says its machine needs, or what the system on an image or medium wants; options given by hand win. */
+export function suggestedBy({ ova, system, format }: SourceImage): Suggested {
+  if (ova) return { name: ova.name, vcpus: ova.vcpus, memory: ova.memory, kind: system?.kind ?? 'full' };
+  if (!system) return {};
+  const { kind, memory, disk } = system;
+  return { kind, memory, ...(format === 'iso' ? { diskSize: disk } : {}) };
+}
+
+/** What this computer may not have enough of for it, a sentence each. */
+async function warningsOf(core: Core, spec: CreateSpec, source: SourceImage | null): Promise<string[]> {
+  const copied =
+    spec.from.kind === 'ova' || (spec.from.kind === 'image' && (spec.from.mode ?? 'copy') === 'copy');
+  const there = source?.virtualSize ?? 0;
+  const wanted = {
+    vcpus: spec.vcpus ?? 2,
+    memory: spec.memory ?? 1024,
+    diskNow: copied ? there : 0,
+    diskLater: Math.max((spec.diskSize ?? 0) * 2 ** 30, there),
+  };
+  return shortages(wanted, await core.call('host.report', {}), size);
 }
 
 export function registerCreate(program: Command, runner: Runner): void {
@@ -145,10 +161,12 @@ export function registerCreate(program: Command, runner: Runner): void {
     );
     return { data: images, text: lines.join('\n') };
   });
-  runner.action<[string]>(create, async ({ core, follow }, name) => {
+  runner.action<[string]>(create, async ({ core, follow, say }, name) => {
     const options = create.opts<Options>();
     const from = sourceOf(options);
-    const said = from.kind === 'ova' ? await ovaDefaults(core, from.path) : {};
+    const source = 'path' in from ? await core.call('guests.inspectSource', { path: from.path }) : null;
+    const said = source ? suggestedBy(source) : {};
+    if (source?.system) say(plain(`Looks like ${source.system.name}.`));
     const spec: CreateSpec = {
       ...said,
       name,
@@ -163,6 +181,7 @@ export function registerCreate(program: Command, runner: Runner): void {
       ...(options.user === undefined ? {} : { user: options.user }),
       start: options.start ?? false,
     };
+    for (const warning of await warningsOf(core, spec, source)) say(`Note: ${warning}`);
     let id = '';
     await follow(async () => {
       const started = await core.call('guests.create', spec);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Runner } from '../run.ts';
+import { registerAgent } from './agent.ts';
 import { registerConsole } from './console.ts';
 import { registerContainers } from './containers.ts';
 import { registerCreate } from './create.ts';
@@ -32,6 +33,7 @@ export const commands: readonly Register[] = [
   registerShow,
   registerPower,
   registerConsole,
+  registerAgent,
   registerLabels,
   registerDelete,
   registerKeys,

@@ -6,7 +6,7 @@ import type { XmlCheck, XmlProblem } from '../../../shared/ipc/guests.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { plain } from '../output.ts';
 import type { Runner } from '../run.ts';
-import { ovaDefaults } from './create.ts';
+import { suggestedBy } from './create.ts';
 
 const largest = 2 << 20;
 
@@ -160,7 +160,7 @@ export function registerXml(program: Command, runner: Runner): void {
     let id = '';
     let changes: readonly string[] = [];
     if (/\.ova$/i.test(file)) {
-      const said = await ovaDefaults(core, resolve(file));
+      const said = suggestedBy(await core.call('guests.inspectSource', { path: resolve(file) }));
       const name = options.name ?? said.name ?? 'imported';
       await follow(async () => {
         const started = await core.call('guests.create', {

@@ -1,4 +1,5 @@
 import type { SourceImage } from '../../../shared/ipc/guests.ts';
+import { shortages } from '../../../shared/model/fits.ts';
 import type { HostReport } from '../../../shared/model/host.ts';
 import { bytes, counted, mebibytes } from '../../ui/format.ts';
 import type { CreateForm, SourceId } from './form.ts';
@@ -87,26 +88,10 @@ export function warnings(
   report: HostReport | null,
 ): readonly string[] {
   if (!report) return [];
-  const found: string[] = [];
-  const { memory, disk: room, cpu, accelerator } = report;
-  if (form.memory * 2 ** 20 > memory.available)
-    found.push(
-      `Only ${bytes(memory.available)} of memory are free: the guest may not start, or this computer may become slow.`,
-    );
-  if (form.vcpus > cpu.threads)
-    found.push(
-      `This computer has ${counted(cpu.threads, 'processor')}: more in the guest only slow it down.`,
-    );
   const now = source === 'iso' ? 0 : form.mode === 'copy' || source === 'ova' ? (image?.virtualSize ?? 0) : 0;
   const later = Math.max((form.diskSize ?? 0) * gib, image?.virtualSize ?? 0);
-  if (now > room.free)
-    found.push(`The disk needs up to ${bytes(now)}, and ${bytes(room.free)} are free on this computer.`);
-  else if (later > room.free)
-    found.push(
-      `The disk can grow to ${bytes(later)}, and ${bytes(room.free)} are free: a full disk pauses the guest.`,
-    );
-  if (accelerator.chosen === 'tcg' && accelerator.kvm !== 'trying')
-    found.push('KVM does not work here: the guest runs on QEMU’s emulator, many times slower.');
+  const { vcpus, memory } = form;
+  const found = shortages({ vcpus, memory, diskNow: now, diskLater: later }, report, bytes);
   if (/windows/i.test(image?.system?.name ?? '') && form.kind === 'hybrid')
     found.push('Windows has no virtio drivers of its own: choose Full, or have the driver disk ready.');
   return found;

@@ -9,6 +9,7 @@ import { Button } from '../../ui/Button.tsx';
 import { Checkbox } from '../../ui/Choice.tsx';
 import { bytes, cores, counted, mebibytes, moment } from '../../ui/format.ts';
 import { CopyText, Sparkline, Tag } from '../../ui/parts.tsx';
+import { useAsked } from '../../ui/use-asked.ts';
 import css from './guests.module.css';
 
 export const kindWords: Readonly<Record<VirtKind, string>> = {
@@ -77,6 +78,9 @@ export function OverviewTab({ guest }: { guest: Guest }) {
             {guest.pid !== null && <span className="muted"> (process {guest.pid})</span>}
           </Fact>
         )}
+        {guest.state === 'running' && guest.addresses.length > 0 && (
+          <AgentFacts key={guest.id} guest={guest} />
+        )}
         {guest.origin && (
           <Fact name="Made from">
             {guest.origin.name}
@@ -111,6 +115,36 @@ export function OverviewTab({ guest }: { guest: Guest }) {
       </dl>
       {!broken && <Autostart guest={guest} />}
     </div>
+  );
+}
+
+/** What the guest's own agent says; nothing where there is none. */
+function AgentFacts({ guest }: { guest: Guest }) {
+  const key = `${guest.id} ${guest.stateSince} ${guest.addresses.join()}`;
+  const [asked] = useAsked(key, () => call('guests.agent', { id: guest.id }));
+  if (!asked.value) return null;
+  const { os, fileSystems } = asked.value;
+  return (
+    <>
+      {os.name && (
+        <Fact name="System inside">
+          {os.name}
+          {os.kernel && <span className="muted"> (kernel {os.kernel})</span>}
+        </Fact>
+      )}
+      {fileSystems.length > 0 && (
+        <Fact name="File systems">
+          {fileSystems.map(({ mountpoint, type, used, total }) => (
+            <div key={mountpoint}>
+              <span className="mono">{mountpoint}</span>{' '}
+              <span className="muted">
+                {used === null || total === null ? type : `${type}, ${bytes(used)} of ${bytes(total)} used`}
+              </span>
+            </div>
+          ))}
+        </Fact>
+      )}
+    </>
   );
 }
 

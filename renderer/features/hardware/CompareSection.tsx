@@ -124,7 +124,13 @@ function Bars({ metric, results }: { metric: Metric; results: readonly CompareRe
           <div key={result.kind} className={cx(css.barRow, value === best && css.best)}>
             <span>{kindTitles[result.kind]}</span>
             <div className={css.track} aria-hidden="true">
-              {value !== null && <div className={css.fill} style={{ width: `${(value / most) * 100}%` }} />}
+              {value !== null && (
+                <div
+                  className={css.fill}
+                  style={{ width: `${(value / most) * 100}%` }}
+                  data-bar={result.kind}
+                />
+              )}
             </div>
             <span className={css.value}>{value === null ? 'not measured' : metric.say(value)}</span>
           </div>

@@ -31,8 +31,9 @@ const videoWords = {
 } as const;
 
 export function ScreenRow() {
-  const { view } = useBench();
-  const { screen, video } = view.wanted;
+  const bench = useBench();
+  const { view } = bench;
+  const { screen, video, clipboard } = view.wanted;
   const [chosen, setChosen] = useState(video ?? 'none');
   const [on, setOn] = useState(screen);
   const words = [video === null ? 'no video card' : `${video} video card`, !screen && 'not shown'];
@@ -53,6 +54,17 @@ export function ScreenRow() {
         Show its screen in the window
       </Checkbox>
       <Apply change={change} live={false} disabled={Object.keys(change).length === 1} />
+      {screen && (
+        <>
+          <Checkbox checked={clipboard} onChange={(next) => void bench.change({ do: 'clipboard', on: next })}>
+            Tie its clipboard to the screen’s
+          </Checkbox>
+          <p className={css.note}>
+            Needs spice-vdagent inside. Text crosses only when you say so, in the screen’s menu. Saving the
+            guest unties it until its next start.
+          </p>
+        </>
+      )}
     </Row>
   );
 }
@@ -106,12 +118,19 @@ export function SmallRows() {
           name="Shared folder"
           summary={`${folder.tag}: ${folder.path}${folder.readonly ? ', read-only' : ''}`}
         >
-          <p className={css.note}>In the guest, as root:</p>
-          <code className="mono selectable">
-            {folder.driver === 'virtiofs'
-              ? `mount -t virtiofs ${folder.tag} /mnt`
-              : `mount -t 9p -o trans=virtio,version=9p2000.L ${folder.tag} /mnt`}
-          </code>
+          {folder.driver === 'virtiofs' ? (
+            <p className={css.note}>
+              Not shared: the XML asks for virtiofs, and only 9p is offered. Remove it, and add the folder
+              anew.
+            </p>
+          ) : (
+            <>
+              <p className={css.note}>In the guest, as root:</p>
+              <code className="mono selectable">
+                mount -t 9p -o trans=virtio,version=9p2000.L {folder.tag} /mnt
+              </code>
+            </>
+          )}
           <RemoveButton change={{ do: 'remove-folder', tag: folder.tag }} />
         </Row>
       ))}

@@ -63,7 +63,7 @@ function addChannel(args: Arguments, domain: Domain, run: QemuRun, i: number): v
     args.note(`The channel ${name ?? i + 1} is left out.`);
     return;
   }
-  const id = `channel${i}`;
+  const id = `${agent ? 'channel' : 'vdagent'}${i}`;
   if (agent) args.add('-chardev', socketChardev(id, run.agent));
   else {
     const clipboard = domain.get(channelProps.clipboard, i) === true ? 'on' : 'off';
@@ -248,7 +248,7 @@ export function addOthers(args: Arguments, domain: Domain, run: QemuRun, buses: 
   if (domain.get(domainProps.genidPresent) && !buses.micro)
     args.json('-device', { driver: 'vmgenid', guid: genid ?? 'auto', id: 'vmgenid0' });
   domain.items('filesystem').forEach((_, i) => {
-    addFilesystem(args, domain, run, buses, i);
+    addFilesystem(args, domain, buses, i);
   });
   domain.items('hostdev').forEach((_, i) => {
     addHostdev(args, domain, i);
@@ -272,7 +272,7 @@ function addTpm(args: Arguments, domain: Domain, run: QemuRun): void {
   args.json('-device', { driver: model, tpmdev: 'tpm-tpm0', id: 'tpm0' });
 }
 
-function addFilesystem(args: Arguments, domain: Domain, run: QemuRun, buses: Buses, i: number): void {
+function addFilesystem(args: Arguments, domain: Domain, buses: Buses, i: number): void {
   const dir = domain.get(filesystemProps.source, i);
   const tag = domain.get(filesystemProps.target, i);
   if (!dir || !tag) {
@@ -282,13 +282,7 @@ function addFilesystem(args: Arguments, domain: Domain, run: QemuRun, buses: Bus
   const id = `fs${i}`;
   const place = buses.place(filesystemProps, i);
   if (domain.get(filesystemProps.driver, i) === 'virtiofs') {
-    const socket = run.virtiofs?.[tag];
-    if (!socket) {
-      args.note(`The shared folder ${tag} is left out: virtiofsd does not run for it.`);
-      return;
-    }
-    args.add('-chardev', `socket,id=chr-${id},path=${comma(socketPath(socket))}`);
-    args.json('-device', { driver: 'vhost-user-fs-pci', ...place, id, chardev: `chr-${id}`, tag });
+    args.note(`The shared folder ${tag} is left out: it is shared by virtiofs, and only 9p is offered.`);
     return;
   }
   const mapped = domain.get(filesystemProps.accessmode, i) !== 'passthrough';

@@ -39,8 +39,6 @@ export interface QemuRun extends RunPaths {
   readonly backing?: Readonly<Record<string, readonly BackingImage[]>>;
   /** Network back ends by interface index, as QMP `Netdev` objects without `id`: shared networks. */
   readonly netdevs?: Readonly<Record<number, Readonly<Record<string, unknown>>>>;
-  /** Sockets of virtiofsd, by the file system's target tag. */
-  readonly virtiofs?: Readonly<Record<string, string>>;
 }
 
 /** What the parts of the command line are gathered in. */

@@ -15,10 +15,12 @@ import { call, shell } from '../../../bridge/call.ts';
 import { readClipboard, writeClipboard } from '../../../bridge/clipboard.ts';
 import { savePicture } from '../../../bridge/files.ts';
 import { closeScreenOf } from '../../../stores/consoles.ts';
+import { useOperations } from '../../../stores/operations.ts';
 import { tell, tellError } from '../../../stores/toasts.ts';
 import { Button, IconButton } from '../../../ui/Button.tsx';
 import { MenuButton } from '../../../ui/Menu.tsx';
 import { testIds } from '../../../ui/testids.ts';
+import { useAsked } from '../../../ui/use-asked.ts';
 import { chords, press } from './keys.ts';
 import css from './screen.module.css';
 import type { ScreenSize, ScreenState } from './use-screen.ts';
@@ -40,6 +42,27 @@ async function photograph(guest: Guest): Promise<void> {
 
 /** Focuses the picture once the menu that closes has given the focus back to its button. */
 const backTo = (rfb: RFB) => void setTimeout(() => rfb.focus(), 120);
+
+/** Whether the running guest's clipboard is tied to its screen's (null: not known yet), and the way to change it. */
+function useClipboard(guest: Guest) {
+  const edits = useOperations((state) =>
+    state.all
+      .filter((op) => op.subject === guest.id && op.kind.startsWith('hardware.'))
+      .map((op) => `${op.id}${op.status}`)
+      .join(),
+  );
+  const [asked] = useAsked(`${guest.id} ${guest.stateSince} ${edits}`, () =>
+    call('hardware.view', { id: guest.id }),
+  );
+  const tied = asked.value?.running?.clipboard ?? null;
+  const toggle = () =>
+    void call('hardware.change', { id: guest.id, change: { do: 'clipboard', on: !tied } })
+      .then(({ why }) => {
+        if (why) tell(`At the next start: ${why}`);
+      })
+      .catch(tellError);
+  return { tied, toggle };
+}
 
 /** What can be done with a screen, and whose the keys are. */
 export function ScreenTools({
@@ -65,6 +88,7 @@ export function ScreenTools({
 }) {
   const { rfb, offered } = state;
   const off = rfb === null;
+  const clipboard = useClipboard(guest);
   const popOut = () =>
     void shell('shell.openScreen', { id: guest.id, title: guest.name.slice(0, 200) })
       .then(() => closeScreenOf(guest.id))
@@ -122,9 +146,19 @@ export function ScreenTools({
             run: () => void typing.type(),
           },
           {
-            id: 'give',
-            label: 'Put it on the guest’s clipboard (needs spice-vdagent inside)',
+            id: 'tie',
+            label: clipboard.tied
+              ? 'Untie the two clipboards'
+              : 'Tie it to the guest’s clipboard (needs spice-vdagent inside)',
             apart: true,
+            disabled: clipboard.tied === null,
+            testId: 'screen-tie',
+            run: clipboard.toggle,
+          },
+          {
+            id: 'give',
+            label: 'Put it on the guest’s clipboard',
+            disabled: !clipboard.tied,
             run: () =>
               void readClipboard()
                 .then((text) => rfb?.clipboardPasteFrom(text))
@@ -132,8 +166,11 @@ export function ScreenTools({
           },
           {
             id: 'take',
-            label: offered === null ? 'The guest’s clipboard holds nothing' : 'Copy what the guest copied',
-            disabled: offered === null,
+            label:
+              offered === null && clipboard.tied
+                ? 'The guest’s clipboard holds nothing'
+                : 'Copy what the guest copied',
+            disabled: offered === null || !clipboard.tied,
             run: () =>
               void writeClipboard(offered ?? '')
                 .then(() => tell('The guest’s text is on the clipboard'))

@@ -1,0 +1,66 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, type Page, test } from '@playwright/test';
+import { guestRowTestId, tabTestId, testIds } from '../renderer/ui/testids.ts';
+import { expectAccessible } from './lib/axe.ts';
+import { bridgeCall } from './lib/clones.ts';
+import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
+import { endGuests, shareStarters } from './lib/library.ts';
+
+/** Real boots of one real guest in each kind, seen as bars. */
+const minute = 60_000;
+let home: Home;
+let launched: Launched;
+let page: Page;
+let id = '';
+test.setTimeout(15 * minute);
+
+test.beforeAll(async () => {
+  home = await makeHome();
+  shareStarters(home);
+  launched = await launchApp({ home });
+  ({ page } = launched);
+  await page.getByTestId(testIds.app).waitFor();
+  ({ id } = await bridgeCall(page, 'guests.create', {
+    name: 'measured',
+    from: { kind: 'starter', id: 'debian-12' },
+    memory: 512,
+  }));
+  await page.getByTestId(guestRowTestId('measured')).click({ timeout: 10 * minute });
+});
+test.afterAll(async () => {
+  if (launched) await endGuests(page);
+  await launched?.close();
+  if (home) await rm(home.root, { recursive: true, force: true });
+});
+
+test('one button measures each kind, with three bars for each number', async () => {
+  const library = join(home.data, 'guesthouse');
+  const definition = join(library, 'guests', id, 'domain.xml');
+  const before = readFileSync(definition, 'utf8');
+  await page.getByTestId(tabTestId('hardware')).click();
+  await page.getByTestId(testIds.compareStart).click();
+  await expect(page.getByTestId(testIds.compareStart)).toBeDisabled();
+  const chart = page.getByTestId(testIds.compareChart);
+  await expect(chart).toBeVisible({ timeout: 12 * minute });
+  for (const metric of ['Boot', 'Disk read', 'Disk written', 'Network out', 'Network in'])
+    await expect(chart).toContainText(metric);
+  await expect(chart).not.toContainText('not measured');
+  for (const kind of ['full', 'hybrid', 'paravirtual']) {
+    const bars = chart.locator(`[data-bar="${kind}"]`);
+    await expect(bars).toHaveCount(5);
+    for (const bar of await bars.all()) expect((await bar.boundingBox())!.width).toBeGreaterThan(0);
+  }
+  const comparison = (await bridgeCall(page, 'hardware.comparison', { id }))!;
+  expect(comparison.results.map(({ kind, problem }) => [kind, problem])).toEqual([
+    ['full', null],
+    ['hybrid', null],
+    ['paravirtual', null],
+  ]);
+  for (const { boot } of comparison.results) expect(boot).toBeGreaterThan(0);
+  await expectAccessible(page, 'the comparison');
+  // Nothing is left of the copies, and the guest is as it was.
+  expect(readdirSync(join(library, 'staging'))).toEqual([]);
+  expect(readFileSync(definition, 'utf8')).toBe(before);
+});
