@@ -10,6 +10,7 @@ import type { Entrance } from '../platform/detached.ts';
 import { exists } from '../platform/fs.ts';
 import { type Accelerators, findProgram } from '../qemu/accelerators.ts';
 import { type QemuRun, qemuArgv } from '../qemu/argv.ts';
+import { findPulse } from '../qemu/audio.ts';
 import { endQemu, launchQemu, type QemuProcess } from '../qemu/process.ts';
 import { runFiles } from '../qemu/run-files.ts';
 import { startTpm } from '../qemu/swtpm.ts';
@@ -81,9 +82,10 @@ export async function launchGuest(
     paused: saved !== null || first.length > 0,
     ...(await kernelFor(deps, entry, domain, saved !== null, op)),
   };
-  const { argv, notes: differs } = qemuArgv(domain, run);
-  const notes = [...differs, ...beyond(domain)];
   const program = (await findProgram(deps.qemu ?? 'qemu-system-x86_64')) ?? 'qemu-system-x86_64';
+  const pulse = domain.count('sound') > 0 ? await findPulse(program).catch(() => null) : null;
+  const { argv, notes: differs } = qemuArgv(domain, { ...run, pulse });
+  const notes = [...differs, ...beyond(domain)];
   const group = (await deps.enterGroup?.(id)) ?? null;
   op.phase('Starting QEMU');
   const process = await launchQemu({

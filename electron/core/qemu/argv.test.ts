@@ -61,7 +61,7 @@ describe('qemuArgv', () => {
       uefi,
       { netdevs: { 0: { type: 'stream', server: false, addr: { type: 'unix', path: '/run/net' } } } },
     ],
-    'case-tpm': [everything, { tpm: '/run/g/tpm.sock' }],
+    'case-tpm': [everything, { tpm: '/run/g/tpm.sock', pulse: '/run/user/1, 2/pulse/native' }],
     'case-firmware-found': [
       consoles,
       {

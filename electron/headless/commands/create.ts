@@ -156,8 +156,8 @@ export function registerCreate(program: Command, runner: Runner): void {
   runner.action<[]>(clouds, async ({ core }) => {
     const images = await core.call('cloudImages.list', undefined);
     const lines = images.map(
-      ({ id, name, cached, tried }) =>
-        `${id.padEnd(14)} ${name.padEnd(28)} ${cached ? 'downloaded' : '-'.padEnd(10)}  ${tried ? '' : 'not tried'}`,
+      ({ id, name, cached, tried, signatureChecked }) =>
+        `${id.padEnd(14)} ${name.padEnd(28)} ${cached ? 'downloaded' : '-'.padEnd(10)}  ${signatureChecked ? 'signature checked' : 'signature not checked'}${tried ? '' : ', not tried'}`,
     );
     return { data: images, text: lines.join('\n') };
   });

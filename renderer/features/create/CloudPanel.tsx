@@ -60,8 +60,8 @@ export function CloudPanel({
           </dd>
           <dt>Checked by</dt>
           <dd>
-            the vendor’s {image.checksums.algorithm.toUpperCase()} list, read anew at each download. Its
-            signature is not checked{image.signature ? ` (key: ${image.signature.key})` : ': it has none'}.
+            the vendor’s {image.checksums.algorithm.toUpperCase()} list, read anew at each download.{' '}
+            {signatureWords(image)}
           </dd>
           <dt>Log in as</dt>
           <dd>{image.user}</dd>
@@ -69,7 +69,7 @@ export function CloudPanel({
       )}
       {image && !image.tried && (
         <p className={panes.note}>
-          Not tried by the makers of Guesthouse: the address may have moved, and its first boot was not seen.
+          Not tried on this computer yet, and the makers of Guesthouse could not: the address may have moved.
         </p>
       )}
       <KeysField
@@ -80,6 +80,13 @@ export function CloudPanel({
       />
     </>
   );
+}
+
+function signatureWords({ signature, signatureChecked }: CloudImage): string {
+  if (signature === null) return 'It is not signed: the encrypted connection alone vouches for it.';
+  return signatureChecked
+    ? 'Its signature is checked too.'
+    : `Its signature is not checked here: the key is ${signature.key}.`;
 }
 
 const option = ({ id, name }: CloudImage) => ({ id, label: name });

@@ -1,7 +1,7 @@
 import type { CloudImage } from '../../../../shared/model/cloud-image.ts';
 
 /** What is known of a cloud image before it is in the cache. */
-export type CloudSource = Omit<CloudImage, 'cached'>;
+export type CloudSource = Omit<CloudImage, 'cached' | 'tried' | 'signatureChecked'>;
 
 const debian = (release: string, codename: string): CloudSource => ({
   id: `debian-${release}`,
@@ -15,7 +15,6 @@ const debian = (release: string, codename: string): CloudSource => ({
   signature: null,
   user: 'debian',
   firmware: 'bios',
-  tried: false,
 });
 
 const ubuntu = (release: string, codename: string): CloudSource => {
@@ -27,11 +26,12 @@ const ubuntu = (release: string, codename: string): CloudSource => {
     checksums: { url: `${folder}/SHA256SUMS`, algorithm: 'sha256' },
     signature: {
       url: `${folder}/SHA256SUMS.gpg`,
-      key: 'UEC Image Automatic Signing Key <cdimage@ubuntu.com>, in the package ubuntu-cloudimage-keyring',
+      key: 'UEC Image Automatic Signing Key <cdimage@ubuntu.com>, in the package ubuntu-keyring',
+      form: 'apart',
+      keyrings: ['/usr/share/keyrings/ubuntu-cloudimage-keyring.gpg'],
     },
     user: 'ubuntu',
     firmware: 'bios',
-    tried: false,
   };
 };
 
@@ -55,10 +55,14 @@ export const cloudCatalog: readonly CloudSource[] = [
     signature: {
       url: 'https://download.fedoraproject.org/pub/fedora/linux/releases/42/Cloud/x86_64/images/Fedora-Cloud-42-1.1-x86_64-CHECKSUM',
       key: 'the release’s key at https://fedoraproject.org/fedora.gpg; the list is signed in itself',
+      form: 'within',
+      keyrings: [
+        '/etc/pki/rpm-gpg/RPM-GPG-KEY-fedora-42-primary',
+        '/usr/share/distribution-gpg-keys/fedora/RPM-GPG-KEY-fedora-42-primary',
+      ],
     },
     user: 'fedora',
     firmware: 'uefi',
-    tried: false,
   },
   {
     id: 'alpine-3.22',
@@ -71,10 +75,11 @@ export const cloudCatalog: readonly CloudSource[] = [
     signature: {
       url: 'https://dl-cdn.alpinelinux.org/alpine/v3.22/releases/cloud/nocloud_alpine-3.22.0-x86_64-bios-cloudinit-r0.qcow2.asc',
       key: 'the keys at https://alpinelinux.org/keys/',
+      form: 'other',
+      keyrings: [],
     },
     user: 'alpine',
     firmware: 'bios',
-    tried: false,
   },
   {
     id: 'rocky-9',
@@ -87,9 +92,10 @@ export const cloudCatalog: readonly CloudSource[] = [
     signature: {
       url: 'https://dl.rockylinux.org/pub/rocky/9/images/x86_64/CHECKSUM.sig',
       key: 'RPM-GPG-KEY-Rocky-9 at https://dl.rockylinux.org/pub/rocky/',
+      form: 'other',
+      keyrings: [],
     },
     user: 'rocky',
     firmware: 'bios',
-    tried: false,
   },
 ];

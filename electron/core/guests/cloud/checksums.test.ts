@@ -19,11 +19,12 @@ it('finds none where the list is of other files, of another length, or says two 
   expect(checksumOf('<html>not found</html>', 'x.img', 'sha256')).toBeNull();
 });
 
-it('knows vendors by addresses with encryption, and says that none was tried', () => {
+it('knows vendors by addresses with encryption, and keyrings for signatures it checks', () => {
   expect(new Set(cloudCatalog.map(({ id }) => id)).size).toBe(cloudCatalog.length);
-  for (const { url, checksums, tried } of cloudCatalog) {
+  for (const { url, checksums, signature } of cloudCatalog) {
     expect(new URL(url).protocol).toBe('https:');
     expect(new URL(checksums.url).host).toBe(new URL(url).host);
-    expect(tried).toBe(false);
+    if (signature) expect(signature.keyrings.length > 0).toBe(signature.form !== 'other');
+    if (signature?.form === 'within') expect(signature.url).toBe(checksums.url);
   }
 });

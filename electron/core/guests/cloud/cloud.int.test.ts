@@ -94,7 +94,33 @@ beforeAll(async () => {
     signature: null,
     user: 'debian',
     firmware: 'bios',
-    tried: false,
+  });
+  // A vendor with a key: one list signed apart, one in itself, and the same with a line changed afterwards.
+  const gnupg = tempDir('gnupg');
+  const gpg = (...args: string[]) =>
+    tool(['gpg', '--homedir', gnupg, '--batch', '--quiet', '--yes', '--pinentry-mode', 'loopback', ...args]);
+  gpg('--passphrase', '', '--quick-generate-key', 'vendor@example', 'ed25519', 'sign');
+  const keyring = path.join(dir, 'vendor.asc');
+  gpg('--armor', '--output', keyring, '--export');
+  const listFile = path.join(dir, 'SIGNED');
+  writeFileSync(listFile, files.get('/SHA256SUMS')!);
+  gpg('--detach-sign', listFile);
+  gpg('--clear-sign', listFile);
+  files.set('/SIGNED', readFileSync(listFile));
+  for (const end of ['sig', 'asc']) files.set(`/SIGNED.${end}`, readFileSync(`${listFile}.${end}`));
+  files.set('/WRONG.sig', files.get('/SIGNED.sig')!);
+  const altered = files.get('/SIGNED.asc')!.toString().replace('ext.img', 'far.img');
+  files.set('/ALTERED.asc', Buffer.from(altered));
+  tool(['gpgconf', '--homedir', gnupg, '--kill', 'all']);
+  tool(['rm', '-rf', gnupg]);
+  const signed = (id: string, list: string, form: 'apart' | 'within'): CloudSource => ({
+    ...image(id, 'ext.img', list),
+    signature: {
+      url: form === 'apart' ? `${base}/${list}.sig` : `${base}/${list}`,
+      key: 'of this test',
+      form,
+      keyrings: ['/nowhere/keys.gpg', keyring],
+    },
   });
   home = tempHome();
   at = await openTestCore(home.paths, {
@@ -105,6 +131,10 @@ beforeAll(async () => {
       image('wrong', 'ext.img', 'WRONG'),
       image('unlisted', 'ext.img', 'OTHERS'),
       image('gone', 'gone.img'),
+      signed('signed', 'SIGNED', 'apart'),
+      signed('within', 'SIGNED.asc', 'within'),
+      signed('forged', 'WRONG', 'apart'),
+      signed('altered', 'ALTERED.asc', 'within'),
     ],
   });
 });
@@ -133,12 +163,12 @@ describe('a cloud image', () => {
     expect(ranges[0]).toBeUndefined();
     expect(Number(/^bytes=(\d+)-$/.exec(ranges[1] ?? '')?.[1])).toBeGreaterThan(0);
     expect(readFileSync(path.join(cache(), 'ext.img')).equals(files.get('/ext.img')!)).toBe(true);
-    expect(readdirSync(cache())).toEqual(['ext.img']);
-    expect((await call('cloudImages.list', undefined)).find((one) => one.id === 'ext')?.cached).toMatchObject(
-      {
-        bytes: files.get('/ext.img')!.length,
-      },
-    );
+    expect(readdirSync(cache())).toEqual(['ext.img', 'tried.json']);
+    expect((await call('cloudImages.list', undefined)).find((one) => one.id === 'ext')).toMatchObject({
+      cached: { bytes: files.get('/ext.img')!.length },
+      tried: true,
+      signatureChecked: false,
+    });
     // What is there already is not asked for again.
     asked.length = 0;
     await fetchImage('ext');
@@ -160,9 +190,20 @@ describe('a cloud image', () => {
     ['wrong', 'disk-refused', /not what the vendor published/],
     ['unlisted', 'disk-refused', /does not name the image/],
     ['gone', 'disk-refused', /does not name the image/],
+    ['forged', 'disk-refused', /not signed by its key/],
+    ['altered', 'disk-refused', /not signed by its key/],
   ])('that is %s is refused, and leaves nothing', async (id, code, message) => {
     await expect(fetchImage(id)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
     expect(readdirSync(cache()).filter((name) => name.startsWith(id))).toEqual([]);
+  });
+
+  it.each(['signed', 'within'])('whose list is %s by the vendor’s key is taken', async (id) => {
+    await fetchImage(id);
+    expect((await call('cloudImages.list', undefined)).find((one) => one.id === id)).toMatchObject({
+      signatureChecked: true,
+      tried: true,
+    });
+    await call('cloudImages.discard', { id });
   });
 
   it('leaves nothing half when it is cancelled', async () => {

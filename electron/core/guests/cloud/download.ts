@@ -27,23 +27,24 @@ const unreachable = (url: string, why: string, cause?: unknown) =>
     cause,
   });
 
-/** A short text. @throws {GuesthouseError} `unreachable` */
-export async function fetchText(url: string, signal?: AbortSignal, largest = 4 << 20): Promise<string> {
+/** A small file, such as a list or a signature. @throws {GuesthouseError} `unreachable` */
+export async function fetchSmall(url: string, signal?: AbortSignal, largest = 4 << 20): Promise<Buffer> {
   const response = await request(url, {}, signal);
   if (!response.ok) throw unreachable(url, `It answered ${response.status} for ${url}.`);
-  let text = '';
-  const decoder = new TextDecoder();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
   try {
     for await (const chunk of response.body ?? []) {
-      text += decoder.decode(chunk as Uint8Array, { stream: true });
-      if (text.length > largest) throw unreachable(url, `${url} is larger than a list of checksums is.`);
+      chunks.push(chunk as Uint8Array);
+      size += (chunk as Uint8Array).length;
+      if (size > largest) throw unreachable(url, `${url} is larger than a list of checksums is.`);
     }
   } catch (error) {
     if (signal?.aborted) throw new CancelledError();
     if (error instanceof GuesthouseError) throw error;
     throw unreachable(url, (error as Error).message, error);
   }
-  return text;
+  return Buffer.concat(chunks);
 }
 
 /**

@@ -1,14 +1,16 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import * as z from 'zod';
 import { GuesthouseError } from '../../../../shared/errors.ts';
 import type { Started } from '../../../../shared/ipc/guests.ts';
 import type { CloudImage } from '../../../../shared/model/cloud-image.ts';
 import type { OperationContext, OperationRunner } from '../../operations/runner.ts';
-import { makePrivateDir } from '../../platform/fs.ts';
+import { makePrivateDir, readTextIfAny, writeAtomic } from '../../platform/fs.ts';
 import type { LibraryPaths } from '../../platform/paths.ts';
 import { type CloudSource, cloudCatalog } from './catalog.ts';
 import { checksumOf } from './checksums.ts';
-import { checksumOfFile, download, fetchText, forgetPart, keepPart } from './download.ts';
+import { checksumOfFile, download, fetchSmall, forgetPart, keepPart } from './download.ts';
+import { findKeyring, signedList } from './signature.ts';
 
 export interface CloudDeps {
   readonly paths: LibraryPaths;
@@ -21,17 +23,25 @@ export interface CloudDeps {
 export class CloudImages {
   private readonly catalog: readonly CloudSource[];
   private readonly folder: string;
+  private readonly triedFile: string;
 
   constructor(private readonly deps: CloudDeps) {
     this.catalog = deps.cloudImages ?? cloudCatalog;
     this.folder = path.join(deps.paths.cache, 'cloud');
+    this.triedFile = path.join(this.folder, 'tried.json');
   }
 
   async list(): Promise<CloudImage[]> {
+    const tried = await this.tried();
     return Promise.all(
       this.catalog.map(async (source) => {
         const stat = await fs.stat(this.fileOf(source)).catch(() => null);
-        return { ...source, cached: stat && { bytes: stat.size, at: stat.mtimeMs } };
+        return {
+          ...source,
+          signatureChecked: (await this.keyringOf(source)) !== null,
+          tried: tried[source.id] === source.url,
+          cached: stat && { bytes: stat.size, at: stat.mtimeMs },
+        };
       }),
     );
   }
@@ -83,7 +93,7 @@ export class CloudImages {
     op.phase('Asking for the vendor’s checksums');
     const file = decodeURIComponent(new URL(source.url).pathname.split('/').at(-1) ?? '');
     const { algorithm, url } = source.checksums;
-    const expected = checksumOf(await fetchText(url, op.signal), file, algorithm);
+    const expected = checksumOf(await this.listOf(source, op), file, algorithm);
     if (expected === null)
       throw new GuesthouseError('disk-refused', 'The vendor’s list of checksums does not name the image.', {
         why: `${url} has no single ${algorithm.toUpperCase()} for ${file}.`,
@@ -107,7 +117,35 @@ export class CloudImages {
     }
     op.check();
     await keepPart(target);
+    const tried = { ...(await this.tried()), [id]: source.url };
+    await writeAtomic(this.triedFile, `${JSON.stringify(tried, null, 1)}\n`);
     return target;
+  }
+
+  /** The vendor's list of checksums; where its key is here, what that key has signed of it. */
+  private async listOf(source: CloudSource, op: OperationContext): Promise<string> {
+    const { checksums, signature } = source;
+    const list = await fetchSmall(checksums.url, op.signal);
+    const keyring = await this.keyringOf(source);
+    if (keyring === null || signature === null) return list.toString('utf8');
+    op.phase('Checking the vendor’s signature');
+    const apart = signature.form === 'apart' ? await fetchSmall(signature.url, op.signal) : null;
+    return (await signedList(list, apart, keyring, op.signal)).toString('utf8');
+  }
+
+  private async keyringOf({ signature }: CloudSource): Promise<string | null> {
+    return signature && signature.form !== 'other' ? findKeyring(signature.keyrings) : null;
+  }
+
+  /** Addresses, by image, that gave what the vendor's list says. */
+  private async tried(): Promise<Record<string, string>> {
+    try {
+      return z
+        .record(z.string(), z.string())
+        .parse(JSON.parse((await readTextIfAny(this.triedFile)) ?? '{}'));
+    } catch {
+      return {}; // an older or torn file tells nothing
+    }
   }
 
   private fileOf({ id }: CloudSource): string {

@@ -105,7 +105,7 @@ export function addScreen(args: Arguments, domain: Domain, run: QemuRun, buses: 
     else args.note(`The input device ${i + 1} (${type}) is left out.`);
   });
   domain.items('sound').forEach((_, i) => {
-    addSound(args, domain, buses, i);
+    addSound(args, domain, run, buses, i);
   });
 }
 
@@ -168,14 +168,20 @@ function addVideo(args: Arguments, domain: Domain, buses: Buses, i: number): voi
   }
 }
 
-function addSound(args: Arguments, domain: Domain, buses: Buses, i: number): void {
+function addSound(args: Arguments, domain: Domain, run: QemuRun, buses: Buses, i: number): void {
   const model = domain.get(soundProps.model, i);
   const audiodev = `audio${i}`;
   const place = buses.place(soundProps, i);
-  const silent = () => args.add('-audiodev', `none,id=${audiodev}`);
-  args.note('Sound is played nowhere: the guest has its sound card, this computer hears nothing.');
+  const { pulse } = run;
+  const backEnd = () => {
+    if (pulse) args.add('-audiodev', `pa,id=${audiodev},server=unix:${comma(pulse)}`);
+    else {
+      args.add('-audiodev', `none,id=${audiodev}`);
+      args.note('Sound is played nowhere: no PulseAudio or PipeWire is here that QEMU can play to.');
+    }
+  };
   if (model === 'ich9' || model === 'ich6') {
-    silent();
+    backEnd();
     args.json('-device', {
       driver: model === 'ich9' ? 'ich9-intel-hda' : 'intel-hda',
       ...place,
@@ -189,7 +195,7 @@ function addSound(args: Arguments, domain: Domain, buses: Buses, i: number): voi
       audiodev,
     });
   } else if (model === 'ac97' || model === 'es1370') {
-    silent();
+    backEnd();
     args.json('-device', {
       driver: model === 'ac97' ? 'AC97' : 'ES1370',
       ...place,
@@ -197,7 +203,7 @@ function addSound(args: Arguments, domain: Domain, buses: Buses, i: number): voi
       audiodev,
     });
   } else if (model === 'usb') {
-    silent();
+    backEnd();
     args.json('-device', { driver: 'usb-audio', id: `sound${i}`, audiodev });
   } else args.note(`The sound card ${model ?? i + 1} is left out.`);
 }

@@ -37,6 +37,8 @@ export interface QemuRun extends RunPaths {
   readonly paused?: boolean;
   /** Backing chains read from the images' headers, by target. They win over the XML's. */
   readonly backing?: Readonly<Record<string, readonly BackingImage[]>>;
+  /** PulseAudio's socket, which PipeWire has too, where QEMU can play to it; null or absent: sound is played nowhere. */
+  readonly pulse?: string | null;
   /** Network back ends by interface index, as QMP `Netdev` objects without `id`: shared networks. */
   readonly netdevs?: Readonly<Record<number, Readonly<Record<string, unknown>>>>;
 }
