@@ -284,6 +284,7 @@ export class Lifecycle {
     try {
       // The agent is surer than a button, which a system may not listen to; what it does not do, the button may.
       let asked = (await this.deps.askAgent?.(id)) ?? false;
+      if (asked) op.phase('Waiting for the system inside, as its agent was asked');
       for (;;) {
         if (!asked)
           await qmp.execute('system_powerdown').catch((error) => {
