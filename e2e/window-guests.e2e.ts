@@ -7,6 +7,7 @@ import {
   guestRowTestId,
   guestStateTestId,
   navTestId,
+  snapshotRowTestId,
   tabTestId,
   testIds,
 } from '../renderer/ui/testids.ts';
@@ -168,6 +169,33 @@ test('the details say the hardware, the kept text and the log', async () => {
   await page.getByTestId(tabTestId('log')).click();
   await expectAccessible(page, 'the log of a guest');
   await page.getByTestId(tabTestId('overview')).click();
+});
+
+test('a snapshot is taken, gone back to with what came since kept, and deleted', async () => {
+  await row('db').click();
+  await page.getByTestId(tabTestId('snapshots')).click();
+  const tab = page.getByTestId(testIds.snapshotsTab);
+  await expect(tab).toContainText('No snapshots');
+  await tab.getByTestId(testIds.takeSnapshot).click();
+  await page.keyboard.type('clean');
+  await page.keyboard.press('Enter');
+  const clean = page.getByTestId(snapshotRowTestId('clean'));
+  await expect(clean).toContainText('Goes on from here');
+  await expect(clean).toContainText('disks of a guest that was off');
+  await expectAccessible(page, 'the snapshots of a guest');
+
+  await clean.getByRole('button', { name: 'Go back' }).click();
+  await page.getByTestId(testIds.dialogConfirm).click();
+  await expect(page.getByTestId(snapshotRowTestId('Before going back to “clean”'))).toBeVisible();
+  await expect(clean).toContainText('Goes on from here');
+
+  await clean.getByRole('button', { name: 'More for clean' }).click();
+  await page.getByRole('menuitem', { name: 'Delete…' }).click();
+  await page.getByTestId(testIds.dialogConfirm).click();
+  await expect(clean).toHaveCount(0);
+  // Of one whose domain cannot be read there is none to take.
+  await page.locator('[role="row"]', { hasText: 'Broken' }).click();
+  await expect(page.getByTestId(tabTestId('snapshots'))).toHaveCount(0);
 });
 
 test('Ctrl+J folds the dock, F6 goes round the panes', async () => {

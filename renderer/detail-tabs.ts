@@ -8,6 +8,13 @@ const hardware: DetailTab = {
   shows: (guest) => guest.state !== 'broken',
 };
 
+const snapshots: DetailTab = {
+  id: 'snapshots',
+  title: 'Snapshots',
+  component: later(async () => (await import('./features/snapshots/SnapshotsTab.tsx')).SnapshotsTab),
+  shows: (guest) => guest.state !== 'broken',
+};
+
 const identity: DetailTab = {
   id: 'identity',
   title: 'Identity',
@@ -17,5 +24,5 @@ const identity: DetailTab = {
 
 /** The tabs of a guest's details, in order. Features know not each other: a later one adds its tab here. */
 export const detailTabs: readonly DetailTab[] = guestTabs.flatMap((tab) =>
-  tab.id === 'overview' ? [tab, hardware, identity] : [tab],
+  tab.id === 'overview' ? [tab, hardware, snapshots, identity] : [tab],
 );

@@ -7,6 +7,7 @@ import { seedHandlers } from './cloud-init/index.ts';
 import { guestsToCompare } from './containers/guests.ts';
 import { createContainers } from './containers/index.ts';
 import { createGuests, type GuestsDeps } from './guests/index.ts';
+import { createSnapshots } from './guests/snapshots/index.ts';
 import { createHardware } from './hardware/index.ts';
 import { createHost } from './host/index.ts';
 import { createIdentity } from './identity/index.ts';
@@ -213,6 +214,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     { handlers: identity.handlers },
     { handlers: seedHandlers },
     { handlers: hardware.handlers },
+    createSnapshots(guests.deps, guests.lifecycle),
     { handlers: host.handlers },
     {
       handlers: networks.handlers,

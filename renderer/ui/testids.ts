@@ -99,6 +99,8 @@ export const testIds = {
   networkSubmit: 'network-submit',
   networkPlug: 'network-plug',
   hardwareTab: 'hardware-tab',
+  snapshotsTab: 'snapshots-tab',
+  takeSnapshot: 'take-snapshot',
   addDevice: 'add-device',
   changeKind: 'change-kind',
   kindDialog: 'kind-dialog',
@@ -133,6 +135,7 @@ export const groupRowTestId = (name: string) => `group-row-${name}`;
 export const networkRowTestId = (name: string) => `network-row-${name}`;
 export const networkMemberTestId = (guest: string) => `network-member-${guest}`;
 export const memberRowTestId = (name: string) => `group-member-${name}`;
+export const snapshotRowTestId = (name: string) => `snapshot-row-${name}`;
 export const containerRowTestId = (name: string) => `container-row-${name}`;
 export const containerGraphTestId = (name: string) => `container-graph-${name}`;
 export const copyHostTestId = (name: string) => `copy-host-${name}`;

@@ -174,6 +174,14 @@ export const hardwareCalls = [
   'hardware.comparison',
 ] as const;
 
+export const snapshotCalls = [
+  'snapshots.list',
+  'snapshots.take',
+  'snapshots.revert',
+  'snapshots.rename',
+  'snapshots.delete',
+] as const;
+
 export const networkCalls = [
   'networks.list',
   'networks.bridges',
@@ -188,6 +196,7 @@ export const callNames = [
   ...coreCalls,
   ...guestCalls,
   ...hardwareCalls,
+  ...snapshotCalls,
   ...cloudImageCalls,
   ...starterCalls,
   ...terminalCalls,

@@ -16,6 +16,7 @@ import { keyContract } from './keys.ts';
 import { networkContract } from './networks.ts';
 import { seedContract } from './seeds.ts';
 import { serverContract, sshContract } from './servers.ts';
+import { snapshotContract } from './snapshots.ts';
 import { identityContract, templateContract } from './templates.ts';
 
 const nothing = z.undefined();
@@ -36,6 +37,7 @@ export const contract = {
 
   ...guestContract,
   ...hardwareContract,
+  ...snapshotContract,
   ...cloudImageContract,
 
   ...keyContract,

@@ -30,4 +30,5 @@ export {
   type JobControl,
 } from './qemu-img.ts';
 export type { FilesystemKind } from './signatures.ts';
+export { applyTag, snapshotTags, tagImages, untagImages } from './snapshots.ts';
 export type { GuestStat, Tree } from './tree.ts';

@@ -157,7 +157,8 @@ async function foldersOf(ref: DiskRef, policy: ImagePolicy): Promise<string[]> {
   return (await inspectChain(ref, policy)).flatMap((info) => filesOf(info));
 }
 
-function lockError(error: unknown): unknown {
+/** A refused image lock, in words; other errors as they are. */
+export function lockError(error: unknown): unknown {
   if (error instanceof GuesthouseError && /Failed to get .*lock/.test(error.detail ?? ''))
     return new GuesthouseError('disk-in-use', 'The disk is in use.', {
       why: 'A running QEMU holds it.',

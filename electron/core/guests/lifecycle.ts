@@ -17,6 +17,7 @@ import { refresh } from './loading.ts';
 import type { Entry } from './registry.ts';
 import { goOn, settleMemory } from './resume.ts';
 import { readSaved, removeSaved, restoreMemory, saveMemory } from './saved.ts';
+import { recoverRevert } from './snapshots/revert.ts';
 import { nameOf } from './store.ts';
 import { decide, follow, isLive, type Request } from './transitions.ts';
 
@@ -41,7 +42,10 @@ export class Lifecycle {
 
   async start(ref: string): Promise<Started> {
     const { id, state, stored } = this.deps.registry.get(ref);
-    if (!isLive(state)) await recoverTransaction(stored.folder);
+    if (!isLive(state)) {
+      await recoverTransaction(stored.folder);
+      await recoverRevert(stored.folder);
+    }
     const entry = await refresh(this.deps, id);
     if (entry.state === 'broken') throw broken(entry);
     const { job } = this.allow(entry, 'start');

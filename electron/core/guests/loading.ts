@@ -16,6 +16,7 @@ import type { Monitor } from './monitor.ts';
 import type { Entry, Registry } from './registry.ts';
 import { settleMemory } from './resume.ts';
 import { readSaved } from './saved.ts';
+import { recoverRevert } from './snapshots/revert.ts';
 import type { GuestStore, StoredGuest } from './store.ts';
 import { follow } from './transitions.ts';
 
@@ -72,7 +73,8 @@ export async function loadOne(deps: LoadingDeps, stored: StoredGuest): Promise<E
   await settleMemory(stored.folder);
   // Nothing runs: an edit that a kill interrupted is finished or forgotten before anybody uses the disk.
   const recovered = await recoverTransaction(stored.folder);
-  const now = recovered === 'none' ? stored : await deps.store.read(stored.id);
+  const reverted = await recoverRevert(stored.folder);
+  const now = recovered === 'none' && !reverted ? stored : await deps.store.read(stored.id);
   const facts = await readFacts(deps, now);
   return deps.registry.add(now, follow('off', facts.fact), facts.rest);
 }

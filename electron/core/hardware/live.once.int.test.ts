@@ -230,3 +230,17 @@ it('leaves everything as it was when a change is refused', async () => {
   expect(readFileSync(runFiles(home.paths.runtime, id).xml, 'utf8')).toBe(running);
   writeFileSync(bad, '');
 });
+
+it('goes back to a snapshot in memory and on disk at once', async () => {
+  const mark = (word: string) => inside(`echo ${word} | sudo tee /run/mark /var/lib/mark > /dev/null; sync`);
+  const boot = await inside('cat /proc/sys/kernel/random/boot_id');
+  await mark('then');
+  await at.done(await call('snapshots.take', { id, name: 'then' }));
+  await mark('later');
+  expect(await inside('cat /run/mark /var/lib/mark')).toBe('later\nlater\n');
+  await at.done(await call('snapshots.revert', { id, snapshot: 'then', keepNow: false }));
+  await at.done(await call('guests.start', { id }));
+  await at.done(await call('guests.waitSsh', { id }));
+  expect(await inside('cat /run/mark /var/lib/mark')).toBe('then\nthen\n');
+  expect(await inside('cat /proc/sys/kernel/random/boot_id')).toBe(boot);
+});

@@ -17,6 +17,7 @@ import { registerPower } from './power.ts';
 import { registerScreenshot } from './screenshot.ts';
 import { registerServers } from './servers.ts';
 import { registerShow } from './show.ts';
+import { registerSnapshots } from './snapshots.ts';
 import { registerSsh } from './ssh.ts';
 import { registerStarter } from './starter.ts';
 import { registerTemplates } from './templates.ts';
@@ -43,6 +44,7 @@ export const commands: readonly Register[] = [
   registerIdentity,
   registerXml,
   registerHardware,
+  registerSnapshots,
   registerScreenshot,
   registerGroups,
   registerContainers,
