@@ -8,6 +8,7 @@ import { type Domain, diskProps } from '../domain/index.ts';
 import type { Lifecycle, LifecycleDeps } from '../guests/lifecycle.ts';
 import { guestPolicy, loadOne, refresh } from '../guests/loading.ts';
 import { hostPorts } from '../guests/ports.ts';
+import { refuseSnapshots } from '../guests/snapshots/store.ts';
 import { type GuestStore, nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
@@ -43,6 +44,7 @@ export class Clones {
 
   async plan(ref: string, request: CloneRequest): Promise<ClonePlan> {
     const source = await this.source(ref);
+    if (request.linked && source.kind === 'guest') await keepSnapshots(source.stored.folder, source.name);
     const takenPorts = new Set<number>([...this.pendingPorts.values()].flat());
     // Plans that may still run keep their ports, but those that this one replaces: of one name, only one can run.
     const asked = new Set(request.names.map(nameKey));
@@ -262,6 +264,7 @@ export class Clones {
       disks.set(disk.target, { path: disk.path, format: disk.format });
     }
     if (!batch.request.linked || batch.plan.source.kind === 'template') return disks;
+    await keepSnapshots(batch.source.folder, batch.plan.source.name);
     let domain = domainOf(batch.source);
     const write = (next: Domain) => {
       domain = next;
@@ -299,6 +302,9 @@ export class Clones {
     }
   }
 }
+
+/** A linked clone makes the guest's disk a base that never changes, and the guest goes on in another. */
+const keepSnapshots = (folder: string, name: string) => refuseSnapshots(folder, name, 'Make full clones');
 
 function trim<T>(map: Map<string, T>, keep: number): void {
   for (const key of [...map.keys()].slice(0, Math.max(0, map.size - keep))) map.delete(key);

@@ -9,6 +9,7 @@ import { type Domain, diskProps, domainProps, metaProps } from '../domain/index.
 import { describeDisks } from '../guests/describe.ts';
 import type { Lifecycle, LifecycleDeps } from '../guests/lifecycle.ts';
 import { guestPolicy, libraryPolicy, refresh } from '../guests/loading.ts';
+import { refuseSnapshots } from '../guests/snapshots/store.ts';
 import { assertNameFree, GuestStore, nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
 import { sweepBases } from './bases.ts';
 import { Clones, imagesInUse } from './clones.ts';
@@ -213,6 +214,7 @@ export function createTemplates(deps: TemplatesDeps) {
           todo: 'Shut it down first.',
           subject: id,
         });
+      await refuseSnapshots(entry.stored.folder, nameOf(entry.stored), 'Leave it as it is');
       const { operation, result } = runner.start(
         {
           kind: 'clone.make-full',

@@ -100,6 +100,13 @@ it('renames and deletes, and takes its marks out of the disk', async () => {
   });
 });
 
+it('is not lost to a linked clone, which would give the guest another disk', async () => {
+  await expect(call('clones.plan', { source: id, names: ['other'], linked: true })).rejects.toMatchObject({
+    code: 'wrong-state',
+    message: 'box two has a snapshot.',
+  });
+});
+
 it('says which disk cannot hold snapshots', async () => {
   const { refusal } = await call('snapshots.list', { id: 'plain-0a0b0c0d' });
   expect(refusal?.why).toMatch(/vda .*format is raw/);

@@ -34,10 +34,22 @@ export interface StoredSnapshot extends GuestSnapshot {
 
 const rootOf = (folder: string) => path.join(folder, 'snapshots');
 
-/** How many there are; cheap. */
-export async function countSnapshots(folder: string): Promise<number> {
-  const names = await fs.readdir(rootOf(folder)).catch(() => []);
-  return names.filter((name) => /^[0-9a-f]{8}$/.test(name)).length;
+/**
+ * For what gives a guest other disks in the place of those that hold its snapshots.
+ * @param todo what to do instead, before "or delete its snapshots"
+ * @throws {GuesthouseError} `wrong-state`
+ */
+export async function refuseSnapshots(folder: string, name: string, todo: string): Promise<void> {
+  const { length } = await readSnapshots(folder);
+  if (length > 0)
+    throw new GuesthouseError(
+      'wrong-state',
+      `${name} has ${length === 1 ? 'a snapshot' : `${length} snapshots`}.`,
+      {
+        why: 'Its disks would be others afterwards, and one could not go back any more.',
+        todo: `${todo}, or delete its snapshots first.`,
+      },
+    );
 }
 
 /** All of them, newest first. One whose description cannot be read is left out: nothing can be done with it. */

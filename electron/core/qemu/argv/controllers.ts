@@ -1,6 +1,7 @@
 import { GuesthouseError } from '../../../../shared/errors.ts';
 import { controllerProps, type Domain, domainProps } from '../../domain/index.ts';
 import type { Buses } from './address.ts';
+import { queuesFor } from './disks.ts';
 import type { Arguments } from './run.ts';
 
 /** The machine's PCI root ports first, since others are plugged into them; then the rest in document order. */
@@ -113,7 +114,7 @@ function addOther(args: Arguments, domain: Domain, buses: Buses, i: number): voi
         ...place,
         id,
         iothread: iothread === null ? undefined : `iothread${iothread}`,
-        num_queues: domain.get(controllerProps.queues, i) ?? undefined,
+        num_queues: domain.get(controllerProps.queues, i) ?? queuesFor(domain),
       });
       return;
     }

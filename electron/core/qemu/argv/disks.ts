@@ -5,6 +5,7 @@ import {
   type Domain,
   type DomainDisk,
   diskProps,
+  domainProps,
   runnable,
 } from '../../domain/index.ts';
 import { type Buses, targetNumber } from './address.ts';
@@ -187,7 +188,7 @@ function addDevice(
         ...buses.place(diskProps, index),
         ...common,
         iothread: iothread === null ? undefined : `iothread${iothread}`,
-        'num-queues': domain.get(diskProps.queues, index) ?? undefined,
+        'num-queues': domain.get(diskProps.queues, index) ?? queuesFor(domain),
       });
       return;
     case 'sata':
@@ -250,6 +251,16 @@ function addDevice(
         },
       );
   }
+}
+
+/**
+ * QEMU gives a virtio disk or controller a queue for each processor it starts with. A guest that got processors while it
+ * ran would then have others beside its saved memory, which QEMU refuses (`Bad config data`): so as many queues as there
+ * may ever be processors, where more may come. Undefined: as QEMU does.
+ */
+export function queuesFor(domain: Domain): number | undefined {
+  const most = domain.get(domainProps.vcpu) ?? 1;
+  return (domain.get(domainProps.vcpuCurrent) ?? most) < most ? most : undefined;
 }
 
 function rotation(domain: Domain, index: number): number | undefined {
