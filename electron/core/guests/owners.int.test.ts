@@ -30,7 +30,7 @@ async function until(state: string): Promise<void> {
 
 /** Another owner comes, does this, and is killed at the named place as by kill -9; then one comes again. */
 async function killedOwner(
-  what: 'save' | 'start',
+  what: 'save' | 'snapshot' | 'start',
   fault: string,
   meanwhile: () => Promise<void> = async () => {},
 ): Promise<void> {
@@ -97,6 +97,17 @@ it('killed while it saved: the guest does what it did before, and no half memory
   await killedOwner('save', 'save:begun');
   expect(await at.guest(id)).toMatchObject({ state: 'paused', pid });
   await call('guests.resume', { id });
+});
+
+it('killed while it took a snapshot: the guest goes on, and the next one takes what was left along', async () => {
+  const { pid } = await at.guest(id);
+  await killedOwner('snapshot', 'save:begun');
+  expect(await at.guest(id)).toMatchObject({ state: 'running', pid });
+  expect(memoryFiles()).toEqual([]);
+  expect((await call('snapshots.list', { id })).snapshots).toEqual([]);
+  await at.done(await call('snapshots.take', { id, name: 'whole' }));
+  expect(readdirSync(path.join(folder(), 'snapshots')).filter((name) => name.startsWith('.'))).toEqual([]);
+  await at.done(await call('snapshots.delete', { id, snapshot: 'whole' }));
 });
 
 it('what keeps a saved guest from going on takes nothing away', async () => {

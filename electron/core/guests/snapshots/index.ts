@@ -9,11 +9,12 @@ import { Domain } from '../../domain/index.ts';
 import { recoverTransaction } from '../../identity/disk-transaction.ts';
 import type { OperationContext } from '../../operations/runner.ts';
 import { faultPoint } from '../../platform/fault.ts';
+import { writeAtomic } from '../../platform/fs.ts';
 import type { CreateDeps } from '../create-spec.ts';
 import { type Lifecycle, lockOf } from '../lifecycle.ts';
 import { guestPolicy, refresh } from '../loading.ts';
 import type { Entry } from '../registry.ts';
-import { readSaved, savedFiles, saveMemory } from '../saved.ts';
+import { readSaved, type SavingInfo, savedFiles, saveMemory } from '../saved.ts';
 import { nameOf } from '../store.ts';
 import { follow, isLive } from '../transitions.ts';
 import { snapshotImages, tagLive, tagOf, untagLive, untagStrays } from './images.ts';
@@ -138,6 +139,9 @@ export function createSnapshots(
     const { qmp } = process;
     const { status } = await qmp.execute<{ status: string }>('query-status');
     const wasRunning = status === 'running';
+    // As in saving: the next owner lets a guest go on whose owner was killed meanwhile.
+    const { saving } = savedFiles(entry.stored.folder);
+    await writeAtomic(saving, JSON.stringify({ wasRunning } satisfies SavingInfo));
     registry.update(id, { state: follow(entry.state, { type: 'began', job: 'save' }) });
     op.phase('Marking the disks');
     let tagged = false;
@@ -159,6 +163,7 @@ export function createSnapshots(
       await fs.rm(dir, { recursive: true, force: true });
       throw error;
     } finally {
+      await fs.rm(saving, { force: true });
       if (registry.find(id)?.state === 'saving') registry.update(id, { state: 'running' });
       await monitor.sync(id).catch(() => {});
     }
