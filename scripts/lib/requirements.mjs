@@ -87,7 +87,6 @@ export const requirements = [
   test({ what: 'virt-xml-validate', program: 'virt-xml-validate' }, 'libvirt-clients', ['libvirt-client', 'libvirt', 'libvirt-client', 'libvirt-client']),
   test({ what: 'libvirtd', program: 'libvirtd' }, 'libvirt-daemon', ['libvirt-daemon', 'libvirt', 'libvirt-daemon', 'libvirt-daemon']),
   test({ what: "libvirt's QEMU driver", files: ['/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so', '/usr/lib64/libvirt/connection-driver/libvirt_driver_qemu.so', '/usr/lib/libvirt/connection-driver/libvirt_driver_qemu.so'] }, 'libvirt-daemon-driver-qemu', ['libvirt-daemon-driver-qemu', 'libvirt', 'libvirt-daemon-driver-qemu', 'libvirt-qemu']),
-  test({ what: 'genisoimage (media to boot from)', program: 'genisoimage' }, 'genisoimage', ['genisoimage', 'cdrtools', 'mkisofs', 'cdrkit']),
   test({ what: 'xmllint', program: 'xmllint' }, 'libxml2-utils', ['libxml2', 'libxml2', 'libxml2-tools', 'libxml2-utils']),
   test({ what: "libvirt's schemas", files: ['/usr/share/libvirt/schemas/domain.rng'] }, 'libvirt0', ['libvirt-libs', 'libvirt', 'libvirt-libs', 'libvirt']),
 ];

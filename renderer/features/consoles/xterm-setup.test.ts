@@ -1,8 +1,8 @@
 // @vitest-environment jsdom
-import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Bridge } from '../../../shared/ipc/contract.ts';
 import { useSettings } from '../../stores/settings.ts';
+import tokens from '../../ui/tokens.css?raw';
 import { makeXterm, type Xterm } from './xterm-setup.ts';
 
 let xterm: Xterm;
@@ -86,9 +86,9 @@ describe('a console', () => {
 });
 
 describe('the colours of consoles', () => {
-  const tokens = [
-    ...readFileSync('renderer/ui/tokens.css', 'utf8').matchAll(/--term-([a-z-]+):\s*(#[0-9a-f]{6})/g),
-  ].map(([, name, value]) => [name!, value!] as const);
+  const tokens = [...tokens.matchAll(/--term-([a-z-]+):\s*(#[0-9a-f]{6})/g)].map(
+    ([, name, value]) => [name!, value!] as const,
+  );
   const names = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'];
   const themes = [0, 1].map(
     (theme) => new Map(tokens.slice((theme * tokens.length) / 2, ((theme + 1) * tokens.length) / 2)),
