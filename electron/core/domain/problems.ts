@@ -89,7 +89,9 @@ class Finder {
     }
     for (const child of element.children) {
       if (child.kind !== 'element') continue;
-      const here = where === '' ? child.local : `${where}/${child.local}`;
+      // Each level of a backing chain is read as the first one is.
+      const deeper = child.local === 'backingStore' && where.endsWith('/backingStore');
+      const here = deeper ? where : where === '' ? child.local : `${where}/${child.local}`;
       if (where === '' && child.ns !== '') this.foreign(child);
       else if (child.ns !== '' || isSilent(here) || isSilentAudio(child, here)) continue;
       else if (known.has(here)) this.unknown(child, here);
@@ -278,6 +280,8 @@ class Finder {
         fail('/driver@type', `the image format ${disk.format} cannot be run`);
       if (disk.readonly && disk.device !== 'cdrom' && (disk.bus === 'ide' || disk.bus === 'sata'))
         fail('/readonly', 'IDE and SATA disks cannot be read-only: choose the bus virtio');
+      if (disk.backingProblem)
+        fail('/backingStore', `the disk cannot be opened: ${disk.backingProblem}`);
       if (disk.device === 'lun')
         fail('@device', 'SCSI commands are not passed through: the disk is an ordinary one');
       if (disk.bus === 'virtio' && disk.device === 'cdrom' && disk.file === null)

@@ -1,4 +1,4 @@
-import { isWritten, readProperty } from './access.ts';
+import { readProperty } from './access.ts';
 import { diskProps, forwardProps, interfaceProps, metaProps, tagProps } from './properties/devices.ts';
 import { domainProps } from './properties/domain.ts';
 import type { ListName } from './properties/lists.ts';
@@ -20,6 +20,8 @@ interface Reader {
 export interface BackingImage {
   readonly file: string;
   readonly format: string;
+  /** A block device, not a file. */
+  readonly device?: boolean;
 }
 
 export interface PciAddress {
@@ -52,8 +54,12 @@ export interface DomainDisk {
   readonly shareable: boolean;
   /** 1 is first; null when the disk has no place in the boot order. */
   readonly bootOrder: number | null;
-  /** Backing chain from the nearest on; null when the XML does not say (the image's header then does). */
+  /** Backing chain from the nearest on, as far as the XML names it; null when it names none. */
   readonly backing: readonly BackingImage[] | null;
+  /** What lies below the last image named: nothing (`<backingStore/>`), or what that image's header says. */
+  readonly below: 'nothing' | 'header';
+  /** Why the chain cannot be opened: a clause about a level that is no local image; null when it can. */
+  readonly backingProblem: string | null;
 }
 
 export interface DomainInterface {
@@ -103,17 +109,27 @@ export function busOfTarget(target: string): DomainDisk['bus'] {
   return 'virtio';
 }
 
-function backingOf(disk: XmlElement): BackingImage[] | null {
-  if (!isWritten(disk, diskProps.backingEnd)) return null;
+/** The chain the XML names. A level that cannot be read ends it: what lies below must not read as zeros. */
+function backingOf(disk: XmlElement): Pick<DomainDisk, 'backing' | 'below' | 'backingProblem'> {
   const chain: BackingImage[] = [];
-  let level: XmlElement | undefined = disk;
-  while (level) {
+  for (let level = disk; ; ) {
+    const next = childElements(level, 'backingStore')[0];
+    const backing = next || chain.length > 0 ? chain : null;
+    if (!next) return { backing, below: 'header', backingProblem: null };
+    if (childElements(next).length === 0) return { backing, below: 'nothing', backingProblem: null };
     const file = readProperty(level, diskProps.backingFile);
-    if (file === null) break;
-    chain.push({ file, format: readProperty(level, diskProps.backingFormat) ?? 'raw' });
-    level = childElements(level, 'backingStore')[0];
+    const device = readProperty(level, diskProps.backingDev);
+    const format = readProperty(level, diskProps.backingFormat);
+    const image = file ?? device;
+    if (image === null || format === null) {
+      const type = readProperty(level, diskProps.backingType);
+      const what =
+        image === null ? `is of the type ${type ?? 'unknown'}, not a local image` : 'has no format';
+      return { backing, below: 'nothing', backingProblem: `level ${chain.length + 1} below it ${what}` };
+    }
+    chain.push({ file: image, format, ...(file === null ? { device: true } : {}) });
+    level = next;
   }
-  return chain;
 }
 
 export function disksOf(domain: Reader): DomainDisk[] {
@@ -131,7 +147,7 @@ export function disksOf(domain: Reader): DomainDisk[] {
       readonly: device === 'cdrom' || domain.get(diskProps.readonly, index) === true,
       shareable: domain.get(diskProps.shareable, index) === true,
       bootOrder: domain.get(diskProps.bootOrder, index),
-      backing: backingOf(element),
+      ...backingOf(element),
     };
   });
 }

@@ -14,7 +14,10 @@ export const foreignFormats: Readonly<Record<string, ProbedFormat>> = {
   parallels: 'parallels',
 };
 
-/** What the list shows of a guest's disks, from their headers alone, and what is wrong with the first bad one. */
+/**
+ * What the list shows of a guest's disks, from their own headers alone, and what is wrong with the first bad one.
+ * Before QEMU opens them their whole chains are judged: {@link judgeImages}.
+ */
 export async function describeDisks(
   domain: Domain,
   policy: ImagePolicy,
@@ -36,7 +39,8 @@ export async function describeDisks(
       if (disk.file === null || disk.type !== 'file') return plain;
       const format = disk.format ?? 'raw';
       if (format !== 'raw' && format !== 'qcow2') {
-        problem ??= await foreignProblem(disk.file, format, policy);
+        const found = await foreignProblem(disk.file, format, policy);
+        if (device === 'disk' || found?.code !== 'disk-missing') problem ??= found;
         return plain;
       }
       try {
@@ -48,8 +52,8 @@ export async function describeDisks(
           backing: info.backing?.path ?? null,
         };
       } catch (error) {
-        // A missing CD is no reason to call the guest broken: QEMU is asked to start and says so.
-        if (device === 'disk') problem ??= diskProblem(error, disk.file);
+        // A missing CD is no reason to call the guest broken; one that reaches for other files is.
+        if (device === 'disk' || !isMissing(error)) problem ??= diskProblem(error, disk.file);
         return plain;
       }
     }),
@@ -69,8 +73,10 @@ async function foreignProblem(file: string, format: string, policy: ImagePolicy)
   }
 }
 
+const isMissing = (error: unknown) => error instanceof GuesthouseError && error.code === 'disk-missing';
+
 function diskProblem(error: unknown, file: string): WireError {
-  if (error instanceof GuesthouseError && error.code === 'disk-missing')
+  if (isMissing(error))
     return {
       code: 'disk-missing',
       message: 'A disk of this guest is missing.',

@@ -3,7 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { type DiskRef, openGuestDisk } from '../disks/index.ts';
-import { Domain, domainProps, tpmProps } from '../domain/index.ts';
+import { Domain, diskProps, domainProps, tpmProps } from '../domain/index.ts';
 import type { Networks } from '../networks/index.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import type { Entrance } from '../platform/detached.ts';
@@ -16,6 +16,7 @@ import { runFiles } from '../qemu/run-files.ts';
 import { startTpm } from '../qemu/swtpm.ts';
 import { startCommands } from './at-start.ts';
 import { logFile } from './crash.ts';
+import { judgeImages } from './images.ts';
 import { guestPolicy, type LoadingDeps } from './loading.ts';
 import { pinFromDisk } from './pin-host-keys.ts';
 import type { Entry } from './registry.ts';
@@ -52,7 +53,10 @@ export async function launchGuest(
   const { paths, clock } = deps;
   const { id, stored } = entry;
   const xml = saved ? await fs.readFile(savedFiles(stored.folder).xml, 'utf8') : stored.text;
-  const domain = saved ? Domain.parse(xml) : stored.domain!;
+  const wished = saved ? Domain.parse(xml) : stored.domain!;
+  op.phase('Looking at its disks');
+  const { backing, empty } = await judgeImages(wished, guestPolicy(paths, stored.folder));
+  const domain = empty.reduce((made, index) => made.set(diskProps.file, null, index), wished);
   refuseTwin(deps, entry, domain);
   op.phase('Finding out what the processor can do');
   const { chosen } = await deps.accelerators.report();
@@ -77,6 +81,7 @@ export async function launchGuest(
     netdevs: deps.networks.netdevs(files.dir, domain),
     serialLog: serialLog(stored.folder),
     accelerator,
+    backing,
     tscKhz: await tscKhz(),
     ...(saved ? { incoming: 'defer' } : {}),
     paused: saved !== null || first.length > 0,
@@ -86,6 +91,8 @@ export async function launchGuest(
   const pulse = domain.count('sound') > 0 ? await findPulse(program).catch(() => null) : null;
   const { argv, notes: differs } = qemuArgv(domain, { ...run, pulse });
   const notes = [...differs, ...beyond(domain)];
+  for (const index of empty)
+    notes.push(`The drive ${wished.disks()[index]!.target} is empty: its medium is not there.`);
   const group = (await deps.enterGroup?.(id)) ?? null;
   op.phase('Starting QEMU');
   const process = await launchQemu({

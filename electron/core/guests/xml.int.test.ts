@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newDomain } from '../domain/index.ts';
@@ -164,6 +164,60 @@ describe('export and import', () => {
     ] as const) {
       const { id } = await imported({ xml: foreign(file, format), name, agreed: [file] });
       expect(await at.guest(id)).toMatchObject({ state: 'broken', problem: { code: 'disk-refused' } });
+    }
+  });
+
+  it('refuses what any drive and any layer reaches for, before QEMU opens it', async () => {
+    const secret = path.join(outside, 'secret');
+    writeFileSync(secret, 'x'.repeat(4096));
+    const plain = image('a.qcow2', '-f', 'qcow2');
+    const cd = image('cd.iso', '-f', 'qcow2', '-F', 'raw', '-b', secret);
+    const drive = (device: string, bus: string, dev: string) =>
+      `<disk type="file" device="${device}"><driver name="qemu" type="qcow2"/><source file="${cd}"/><target dev="${dev}" bus="${bus}"/></disk>`;
+    for (const [name, more] of [
+      ['cd', drive('cdrom', 'sata', 'sda')],
+      ['floppy', drive('floppy', 'fdc', 'fda')],
+    ] as const) {
+      const { id } = await imported({ xml: foreign(plain, 'qcow2', more), name, agreed: [plain, cd] });
+      expect(await at.guest(id)).toMatchObject({
+        state: 'broken',
+        problem: { code: 'disk-refused', why: expect.stringContaining(secret) },
+      });
+    }
+    // Two layers deep, and a data file below: one header alone looks harmless, and so the guest does in the list.
+    const deep = image('deep.qcow2', '-f', 'qcow2', '-F', 'qcow2', '-b', cd);
+    const data = image('data.qcow2', '-f', 'qcow2', '-o', `data_file=${secret}-data`);
+    renameSync(data, path.join(outside, 'elsewhere.qcow2'));
+    const below = image('below.qcow2', '-f', 'qcow2', '-F', 'qcow2', '-b', path.join(outside, 'elsewhere.qcow2'));
+    const named = foreign(plain).replace(
+      '<target',
+      `<backingStore type="file"><format type="qcow2"/><source file="${cd}"/></backingStore><target`,
+    );
+    for (const [name, xml, agreed] of [
+      ['deep', foreign(deep), [deep, cd]],
+      ['data', foreign(below), [below, path.join(outside, 'elsewhere.qcow2')]],
+      ['named', named, [plain, cd]],
+    ] as const) {
+      const { id } = await imported({ xml, name, agreed: [...agreed] });
+      const started = call('guests.start', { id }).then((operation) => at.done(operation));
+      await expect(started, name).rejects.toMatchObject({
+        code: 'disk-refused',
+        why: expect.stringContaining(secret),
+      });
+    }
+    // Agreed to, QEMU is asked for; a medium that is gone and may be is no reason to refuse.
+    const gone = foreign(
+      plain,
+      'qcow2',
+      '<disk type="file" device="cdrom"><source file="/gone.iso" startupPolicy="optional"/><target dev="sda" bus="sata"/></disk>',
+    );
+    for (const [name, xml, agreed] of [
+      ['agreed', foreign(deep), [deep, cd, secret]],
+      ['optional', gone, [plain, '/gone.iso']],
+    ] as const) {
+      const { id } = await imported({ xml, name, agreed: [...agreed] });
+      const started = call('guests.start', { id }).then((operation) => at.done(operation));
+      await expect(started, name).rejects.toMatchObject({ code: 'program-missing' });
     }
   });
 

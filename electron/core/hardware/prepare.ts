@@ -3,7 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { HardwareChange } from '../../../shared/ipc/hardware.ts';
-import { createDisk, inspectImage, probeFormat } from '../disks/index.ts';
+import { createDisk, inspectChain, inspectImage, probeFormat } from '../disks/index.ts';
 import { completeDomain, Domain } from '../domain/index.ts';
 import { withRealPaths } from '../guests/consent.ts';
 import type { CreateDeps } from '../guests/create-spec.ts';
@@ -156,7 +156,7 @@ async function prepareDisk(
     throw new GuesthouseError('unsupported', `A disk of format ${format} cannot be added as it is.`, {
       todo: 'Make a guest from it, or convert it to qcow2.',
     });
-  await inspectImage({ path: file, format }, sourcePolicy(deps.paths.data, file));
+  await inspectChain({ path: file, format }, sourcePolicy(deps.paths.data, file));
   if ([stored, runningOf(entry)].some((domain) => domain?.disks().some((disk) => disk.file === file)))
     throw new GuesthouseError('disk-refused', 'The guest has this disk already.', { why: file });
   return added(file, format, await withRealPaths([file]), null);

@@ -74,6 +74,11 @@ function addNodes(args: Arguments, domain: Domain, run: QemuRun, disk: DomainDis
         todo: 'Use an image file.',
       },
     );
+  if (disk.backingProblem)
+    throw new GuesthouseError('unsupported', `The disk ${disk.target} cannot be opened.`, {
+      why: `In its <backingStore>, ${disk.backingProblem}: the guest would find zeros there.`,
+      todo: 'Flatten the image with qemu-img convert where it comes from.',
+    });
   const nodes = diskNodes(disk.target);
   const { direct, 'no-flush': noFlush } = cacheOf(domain, disk.index);
   const cache = { direct, 'no-flush': noFlush };
@@ -94,13 +99,16 @@ function addNodes(args: Arguments, domain: Domain, run: QemuRun, disk: DomainDis
     '-blockdev',
     fileNode(nodes.file, disk.file!, disk.readonly, disk.type === 'block' ? 'host_device' : 'file'),
   );
-  const chain = run.backing?.[disk.target] ?? disk.backing;
-  let backing: string | null | undefined = chain ? null : undefined;
-  for (let i = (chain?.length ?? 0) - 1; i >= 0; i--) {
-    const image = chain![i]!;
+  const top = checkFormat(disk.format ?? 'raw', disk.target);
+  const judged = run.backing?.[disk.target];
+  const chain = supportsBacking(top) ? (judged ?? disk.backing ?? []) : [];
+  // Null: nothing below, whatever a header says. Undefined: what the header says.
+  let backing: string | null | undefined = judged || disk.below === 'nothing' ? null : undefined;
+  for (let i = chain.length - 1; i >= 0; i--) {
+    const image = chain[i]!;
     const file = `${nodes.file}-${i + 1}`;
     const format = `${nodes.format}-${i + 1}`;
-    args.json('-blockdev', fileNode(file, image.file, true));
+    args.json('-blockdev', fileNode(file, image.file, true, image.device ? 'host_device' : 'file'));
     args.json('-blockdev', {
       driver: checkFormat(image.format, disk.target),
       'node-name': format,
@@ -111,17 +119,16 @@ function addNodes(args: Arguments, domain: Domain, run: QemuRun, disk: DomainDis
     });
     backing = format;
   }
-  const format = checkFormat(disk.format ?? 'raw', disk.target);
   if (disk.format === null) args.note(`The disk ${disk.target} names no format: it is taken as raw.`);
   args.json('-blockdev', {
-    driver: format,
+    driver: top,
     'node-name': nodes.format,
     file: nodes.file,
     'read-only': disk.readonly,
     cache,
     discard: disk.readonly ? undefined : discard,
     'detect-zeroes': domain.get(diskProps.detectZeroes, disk.index) ?? undefined,
-    ...(supportsBacking(format) ? { backing } : {}),
+    ...(supportsBacking(top) ? { backing } : {}),
   });
   return addThrottle(args, domain, disk) ?? nodes.format;
 }
