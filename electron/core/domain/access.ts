@@ -116,7 +116,19 @@ export function nest(
 
 /** The text with a new element under `parent`, in libvirt's order. */
 export function insertOrdered(text: string, parent: XmlElement, local: string, element: NewElement): string {
-  return applySplice(text, insertElement(text, parent, insertBehind(parent, local), element));
+  return insertAllOrdered(text, [{ parent, element }], local);
+}
+
+/** As {@link insertOrdered}, for many parents at once, none inside another. */
+export function insertAllOrdered(
+  text: string,
+  all: readonly { readonly parent: XmlElement; readonly element: NewElement }[],
+  local: string,
+): string {
+  return all
+    .map(({ parent, element }) => insertElement(text, parent, insertBehind(parent, local), element))
+    .sort((a, b) => b.at - a.at)
+    .reduce(applySplice, text);
 }
 
 /** The text with the property set; null takes it away. */

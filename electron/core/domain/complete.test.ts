@@ -44,11 +44,48 @@ describe('completeDomain', () => {
   });
 
   it('adds the controllers that devices stand on', () => {
-    const text = `<domain><os><type machine='pc'>hvm</type></os><devices>
+    const text = `<domain type='kvm'><os><type machine='pc'>hvm</type></os><devices>
       <disk><source file='/x'/><target dev='sda' bus='scsi'/></disk><input type='tablet' bus='usb'/>
       <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel></devices></domain>`;
     const domain = completeDomain(Domain.parse(text));
     const types = domain.items('controller').map((_, i) => domain.get(controllerProps.type, i));
     expect(types.sort()).toEqual(['scsi', 'usb', 'virtio-serial']);
+  });
+
+  it('leaves machines of other architectures and hypervisors alone', () => {
+    const disk = "<devices><disk type='file'><source file='/x'/><target dev='vda' bus='virtio'/></disk></devices>";
+    for (const head of [
+      "<domain type='kvm'><os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os>",
+      "<domain type='qemu'><os><type arch='ppc64le' machine='pseries'>hvm</type></os>",
+      "<domain type='kvm'><os><type arch='aarch64' machine='virt'>hvm</type></os>",
+      "<domain type='xen'><os><type arch='x86_64' machine='xenfv'>hvm</type></os>",
+      "<domain type='xen'><os><type>linux</type></os>",
+      "<domain type='lxc'><os><type arch='x86_64'>exe</type></os>",
+    ]) {
+      const domain = Domain.parse(`${head}${disk}</domain>`);
+      expect(completeDomain(domain), head).toBe(domain);
+    }
+  });
+
+  it('keeps clear of the places of devices that are not run, and of addresses it does not know', () => {
+    const pci = (slot: number) => `<address type='pci' domain='0x0000' bus='0x00' slot='0x0${slot}' function='0x0'/>`;
+    const text = `<domain type='kvm'><os><type machine='pc-i440fx-7.2'>hvm</type></os><devices>
+      <hostdev mode='subsystem' type='pci'><source><address domain='0x0000' bus='0x00' slot='0x09' function='0x0'/></source>${pci(3)}</hostdev>
+      <vsock model='virtio'><cid auto='yes'/>${pci(4)}</vsock><shmem name='s'>${pci(5)}</shmem><parallel type='null'>${pci(6)}</parallel>
+      <serial type='pty'><target type='pci-serial' port='0'/></serial>
+      <disk type='file'><source file='/x'/><target dev='vda' bus='virtio'/></disk>
+      <disk type='file'><source file='/y'/><target dev='vdb' bus='virtio'/><address type='ccw' cssid='0xfe' ssid='0x0' devno='0x0000'/></disk>
+      </devices></domain>`;
+    const domain = completeDomain(Domain.parse(text));
+    const slots = addresses(domain).map((address) => address.split(':')[1]);
+    expect(slots).toEqual(['3', '4', '5', '6', '8', '7']);
+    expect(domain.text.match(/<address/g)).toHaveLength(text.match(/<address/g)!.length + 2);
+  });
+
+  it('is done with thousands of devices', () => {
+    const text = `<domain type='kvm'><os><type machine='q35'>hvm</type></os><devices>${"<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>\n".repeat(20_000)}</devices></domain>`;
+    const after = addresses(completeDomain(Domain.parse(text)));
+    expect(after.length).toBe(29); // slots 2 to 30 of the root bus
+    expect(new Set(after).size).toBe(29);
   });
 });

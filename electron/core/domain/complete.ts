@@ -10,23 +10,22 @@ import {
   interfaceProps,
   memballoonProps,
   rngProps,
+  serialProps,
   soundProps,
   videoProps,
   watchdogProps,
 } from './properties/devices.ts';
 import { domainProps } from './properties/domain.ts';
 import type { ListName } from './properties/lists.ts';
-import type { Property } from './properties/types.ts';
+import { int, type Property } from './properties/types.ts';
+import { canRun, runnable } from './supported.ts';
 import { isMicrovm } from './views.ts';
 import { el } from './xml/edit.ts';
+import { attributeOf, childElements } from './xml/parse.ts';
 
-/** The address properties every PCI device's list declares. */
+/** The address property every PCI device's list declares. */
 interface AddressProps {
   readonly addressType: Property<string>;
-  readonly pciDomain: Property<number>;
-  readonly pciBus: Property<number>;
-  readonly pciSlot: Property<number>;
-  readonly pciFunction: Property<number>;
 }
 
 /** A device that takes a place on a PCI bus (or, on microvm, a virtio-mmio slot). */
@@ -44,9 +43,15 @@ interface Place {
 /**
  * The domain with what libvirt fills in at definition: controllers that devices stand on, and an address for every
  * PCI device that has none, so that adding or removing one moves no other. Addresses that are there are honoured.
- * A domain that has everything is returned as it is.
+ * A domain that has everything is returned as it is, and so is one of another architecture or hypervisor: its devices
+ * stand on buses (ccw, spapr-vio, xenbus) that are not laid out as a PC's.
  */
 export function completeDomain(domain: Domain): Domain {
+  const pc =
+    canRun(runnable.domainTypes, domain.get(domainProps.type)) &&
+    (domain.get(domainProps.osType)?.trim() ?? 'hvm') === 'hvm' &&
+    canRun(runnable.arches, domain.get(domainProps.arch)?.trim() ?? 'x86_64');
+  if (!pc) return domain;
   return withAddresses(withControllers(domain));
 }
 
@@ -115,9 +120,8 @@ function places(domain: Domain, q35: boolean): Place[] {
     if (model?.startsWith('virtio')) return virtio;
     return { express: model === 'e1000e', virtio: false };
   });
-  each('disk', diskProps, (i) =>
-    domain.disks()[i]!.bus === 'virtio' && domain.disks()[i]!.file !== null ? virtio : null,
-  );
+  const disks = domain.disks();
+  each('disk', diskProps, (i) => (disks[i]!.bus === 'virtio' && disks[i]!.file !== null ? virtio : null));
   each('filesystem', filesystemProps, () => virtio);
   each('input', inputProps, (i) => (domain.get(inputProps.bus, i) === 'virtio' ? virtio : null));
   each('sound', soundProps, (i) =>
@@ -127,6 +131,9 @@ function places(domain: Domain, q35: boolean): Place[] {
           ...legacy,
           wish: domain.get(soundProps.model, i) === 'ich9' && q35 ? { slot: 0x1b, fn: 0 } : undefined,
         },
+  );
+  each('serial', serialProps, (i) =>
+    domain.get(serialProps.targetType, i) === 'pci-serial' ? legacy : null,
   );
   each('watchdog', watchdogProps, (i) => (domain.get(watchdogProps.model, i) === 'i6300esb' ? legacy : null));
   each('memballoon', memballoonProps, (i) =>
@@ -152,49 +159,61 @@ function usbPlace(model: string): Omit<Place, 'list' | 'index' | 'props'> | null
 
 function withAddresses(domain: Domain): Domain {
   const { micro, q35 } = machineOf(domain);
-  const all = places(domain, q35);
-  const addressed = ({ props, index }: Place) => domain.get(props.addressType, index) !== null;
-  if (all.every(addressed)) return domain;
+  // An address of whatever kind, known here or not, is one.
+  const unplaced = places(domain, q35).filter(
+    ({ props, index }) => !domain.has(props.addressType, index),
+  );
   if (micro)
-    return all
-      .filter((place) => place.virtio && !addressed(place))
-      .reduce((made, { props, index }) => made.set(props.addressType, 'virtio-mmio', index), domain);
-  const used = usedAddresses(domain, all.filter(addressed));
+    return domain.fillIn(
+      unplaced.filter((place) => place.virtio),
+      () => el('address', { type: 'virtio-mmio' }),
+    );
+  if (unplaced.length === 0) return domain;
+  const used = usedAddresses(domain);
   // The chip set's own: host bridge; ICH9's LPC, SATA and SMBus, or PIIX3's ISA, IDE, USB and power management.
   for (const own of q35 ? ['0:0:0', '0:31:0', '0:31:3'] : ['0:0:0', '0:1:0', '0:1:1', '0:1:3']) used.add(own);
-  const ports = rootPortsOf(domain).filter((port) => ![...used].some((key) => key.startsWith(`${port}:`)));
-  const freeSlot = (slot: number) => ![...used].some((key) => key.startsWith(`0:${slot}:`));
+  const prefixes = (length: number) =>
+    new Set([...used].map((key) => key.split(':').slice(0, length).join(':')));
+  const buses = prefixes(1);
+  const ports = rootPortsOf(domain).filter((port) => !buses.has(String(port)));
   // What a device yet to be placed wishes is not given to another.
-  const wished = new Set(all.flatMap(({ wish }) => (wish ? [wish.slot] : [])));
-  let made = domain;
-  for (const place of all) {
-    if (addressed(place)) continue;
+  const wished = new Set(unplaced.flatMap(({ wish }) => (wish ? [wish.slot] : [])));
+  const slots = prefixes(2);
+  const free: number[] = [];
+  for (let slot = q35 ? 2 : 3; slot < 31; slot++)
+    if (!slots.has(`0:${slot}`) && !wished.has(slot)) free.push(slot);
+  const chosen = unplaced.flatMap((place) => {
     const { wish } = place;
     let address: { bus: number; slot: number; fn: number } | null = null;
     if (wish && !used.has(`0:${wish.slot}:${wish.fn}`)) address = { bus: 0, ...wish };
     else if (q35 && place.express && ports.length > 0) address = { bus: ports.shift()!, slot: 0, fn: 0 };
-    else
-      for (let slot = q35 ? 2 : 3; slot < 31 && !address; slot++)
-        if (freeSlot(slot) && !wished.has(slot)) address = { bus: 0, slot, fn: 0 };
-    if (!address) continue; // the bus is full: QEMU says so in its own words
+    else if (free.length > 0) address = { bus: 0, slot: free.shift()!, fn: 0 };
+    if (!address) return []; // the bus is full: QEMU says so in its own words
     used.add(`${address.bus}:${address.slot}:${address.fn}`);
-    made = made
-      .set(place.props.addressType, 'pci', place.index)
-      .set(place.props.pciDomain, 0, place.index)
-      .set(place.props.pciBus, address.bus, place.index)
-      .set(place.props.pciSlot, address.slot, place.index)
-      .set(place.props.pciFunction, address.fn, place.index);
-  }
-  return made;
+    return [{ ...place, address }];
+  });
+  const hex = (value: number, digits: number) => `0x${value.toString(16).padStart(digits, '0')}`;
+  return domain.fillIn(chosen, (at) => {
+    const { bus, slot, fn } = chosen[at]!.address;
+    return el('address', {
+      type: 'pci',
+      domain: '0x0000',
+      bus: hex(bus, 2),
+      slot: hex(slot, 2),
+      function: hex(fn, 1),
+    });
+  });
 }
 
-function usedAddresses(domain: Domain, addressed: readonly Place[]): Set<string> {
+/** `bus:slot:function` of every PCI address in the domain, also of devices that are not run here. */
+function usedAddresses(domain: Domain): Set<string> {
   const used = new Set<string>();
-  for (const { props, index } of addressed)
-    if (domain.get(props.addressType, index) === 'pci')
-      used.add(
-        `${domain.get(props.pciBus, index) ?? 0}:${domain.get(props.pciSlot, index) ?? 0}:${domain.get(props.pciFunction, index) ?? 0}`,
-      );
+  for (const device of childElements(domain.root, 'devices').flatMap((devices) => childElements(devices)))
+    for (const address of childElements(device, 'address')) {
+      if (attributeOf(address, 'type')?.value !== 'pci') continue;
+      const part = (name: string) => int.read(attributeOf(address, name)?.value ?? '') ?? 0;
+      used.add(`${part('bus')}:${part('slot')}:${part('function')}`);
+    }
   return used;
 }
 

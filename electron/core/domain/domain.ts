@@ -1,5 +1,5 @@
 import { GuesthouseError } from '../../../shared/errors.ts';
-import { insertOrdered, isWritten, nest, rawProperty, reach, readProperty, writeProperty } from './access.ts';
+import { insertAllOrdered, insertOrdered, isWritten, nest, rawProperty, reach, readProperty, writeProperty } from './access.ts';
 import { domainProps } from './properties/domain.ts';
 import { type ListName, listSteps } from './properties/lists.ts';
 import { namespaces, type Property } from './properties/types.ts';
@@ -21,7 +21,7 @@ import {
   type Splice,
   spliceBetween,
 } from './xml/edit.ts';
-import { childElements, lineColumn, parseXml, scanXml, type XmlElement } from './xml/parse.ts';
+import { childElements, lineColumn, lineFinder, parseXml, scanXml, type XmlElement } from './xml/parse.ts';
 
 /** What was edited since the text was parsed, so that setting a value back finds the very bytes again. */
 interface History {
@@ -50,6 +50,9 @@ export class Domain {
   /** The tree of the text. For reading positions; values are read through properties. */
   readonly root: XmlElement;
   readonly #history: History | null;
+  // Looked up once, as the text never changes.
+  #lines: ((offset: number) => number) | null = null;
+  #disks: readonly DomainDisk[] | null = null;
 
   private constructor(text: string, root: XmlElement, history: History | null) {
     this.text = text;
@@ -118,7 +121,13 @@ export class Domain {
   /** The 1-based line a property or the item it belongs to stands on; null when it is not there. */
   line(property: Property<unknown>, index = 0): number | null {
     const offset = this.offset(property, index);
-    return offset === null ? null : lineColumn(this.text, offset).line;
+    return offset === null ? null : this.lineAt(offset);
+  }
+
+  /** The 1-based line of an offset in the text. */
+  lineAt(offset: number): number {
+    this.#lines ??= lineFinder(this.text);
+    return this.#lines(offset);
   }
 
   #from(property: Property<unknown>, index: number): XmlElement | null {
@@ -155,9 +164,9 @@ export class Domain {
     if (undo) {
       const restored = Domain.#own(applySplice(this.text, reverse(undo)));
       if (restored.get(property, index) === value && (value !== null || !restored.has(property, index)))
-        return this.#next(restored.text, touched, key, true);
+        return this.#next(restored, touched, key, true);
     }
-    return this.#next(this.#write(property, from, value), touched, key, false);
+    return this.#next(Domain.#own(this.#write(property, from, value)), touched, key, false);
   }
 
   #write<T>(property: Property<T>, from: XmlElement, value: T | null): string {
@@ -191,6 +200,15 @@ export class Domain {
     return this.#listEdit(list, text);
   }
 
+  /** Gives items of lists a new child element each, in one pass over the text. */
+  fillIn(items: readonly { readonly list: ListName; readonly index: number }[], child: (at: number) => NewElement): Domain {
+    if (items.length === 0) return this;
+    const all = items.map(({ list, index }, at) => ({ parent: this.items(list)[index]!, element: child(at) }));
+    const text = insertAllOrdered(this.text, all, all[0]!.element.name);
+    const [first, ...rest] = [...new Set(items.map(({ list }) => list))];
+    return this.#listEdit(first!, text, rest);
+  }
+
   /** Removes an item of a list. */
   remove(list: ListName, index: number): Domain {
     const item = this.items(list)[index];
@@ -202,21 +220,23 @@ export class Domain {
     return JSON.stringify(this.items(list).map((item) => this.text.slice(item.span.start, item.span.end)));
   }
 
-  #listEdit(list: ListName, text: string): Domain {
+  #listEdit(list: ListName, text: string, more: readonly ListName[] = []): Domain {
     const touched = new Map(this.#history?.touched);
-    const key = `list:${list}`;
-    if (!touched.has(key))
-      touched.set(key, { kind: 'list', list, text: (this.#history?.base ?? this).#listText(list) });
-    // Items have moved: what was known of single ones is contained in the list's own text.
-    for (const [other, entry] of touched)
-      if (entry.kind === 'property' && entry.property.list === list) touched.delete(other);
-    return this.#next(text, touched, key, true);
+    for (const one of [list, ...more]) {
+      const key = `list:${one}`;
+      if (!touched.has(key))
+        touched.set(key, { kind: 'list', list: one, text: (this.#history?.base ?? this).#listText(one) });
+      // Items have moved: what was known of single ones is contained in the list's own text.
+      for (const [other, entry] of touched)
+        if (entry.kind === 'property' && entry.property.list === one) touched.delete(other);
+    }
+    return this.#next(Domain.#own(text), touched, `list:${list}`, true);
   }
 
   /** The domain after an edit: the very first text again when every touched thing has its first value. */
-  #next(text: string, touched: ReadonlyMap<string, Touched>, key: string, forget: boolean): Domain {
+  #next(next: Domain, touched: ReadonlyMap<string, Touched>, key: string, forget: boolean): Domain {
     const base = this.#history?.base ?? this;
-    const next = Domain.#own(text);
+    const { text } = next;
     const back = [...touched.values()].every((entry) =>
       entry.kind === 'list'
         ? next.#listText(entry.list) === entry.text
@@ -262,8 +282,9 @@ export class Domain {
     return kindOf(this);
   }
 
-  disks(): DomainDisk[] {
-    return disksOf(this);
+  disks(): readonly DomainDisk[] {
+    this.#disks ??= disksOf(this);
+    return this.#disks;
   }
 
   interfaces(): DomainInterface[] {

@@ -1,5 +1,5 @@
 import type { Domain } from './domain.ts';
-import { lineColumn, textOf, type XmlElement } from './xml/parse.ts';
+import { textOf, type XmlElement } from './xml/parse.ts';
 
 /** One element of a domain as a person reads it. */
 export interface OutlineRow {
@@ -14,12 +14,17 @@ export interface OutlineRow {
   readonly text: string;
 }
 
-/** Every element of a domain in document order; comments and white space are left out. */
+/** More rows nobody reads, and a window cannot hold; libvirt's largest domains have some hundreds. */
+const mostRows = 20_000;
+
+/** Every element of a domain in document order; comments and white space are left out. The last row tells how many more there are. */
 export function outlineOf(domain: Domain): OutlineRow[] {
   const rows: OutlineRow[] = [];
+  let more = 0;
   const visit = (element: XmlElement, depth: number): void => {
-    rows.push({
-      line: lineColumn(domain.text, element.span.start).line,
+    if (rows.length === mostRows) more++;
+    else rows.push({
+      line: domain.lineAt(element.span.start),
       depth,
       name: element.name,
       attributes: element.attributes.map(({ name, value }) => ({ name, value })),
@@ -28,5 +33,7 @@ export function outlineOf(domain: Domain): OutlineRow[] {
     for (const child of element.children) if (child.kind === 'element') visit(child, depth + 1);
   };
   visit(domain.root, 0);
+  if (more > 0)
+    rows.push({ line: rows.at(-1)!.line, depth: 0, name: '…', attributes: [], text: `and ${more} more` });
   return rows;
 }

@@ -20,7 +20,7 @@ import { type ListName, listNames, listSteps } from './properties/lists.ts';
 import { declared, namespaces, type Property } from './properties/types.ts';
 import { reasons, silent } from './reasons.ts';
 import { canRun, runnable } from './supported.ts';
-import { lineColumn, type XmlElement } from './xml/parse.ts';
+import type { XmlElement } from './xml/parse.ts';
 
 export interface DomainProblem {
   /** Where, as libvirt's documentation writes it: `devices/disk/source@file`. */
@@ -46,8 +46,25 @@ export function domainProblems(domain: Domain, inside: (file: string) => boolean
   finder.ignored();
   finder.values();
   finder.outside();
-  return finder.found.sort((a, b) => a.at - b.at).map(({ at: _, ...problem }) => problem);
+  return capped(finder.found.sort((a, b) => a.at - b.at).map(({ at: _, ...problem }) => problem));
 }
+
+/** As many as a person could read. What reaches outside is never left out: consent is asked for each. */
+function capped(all: DomainProblem[]): DomainProblem[] {
+  let kept = 0;
+  const listed = all.filter(({ kind }) => kind === 'outside' || kept++ < mostListed);
+  const more = all.length - listed.length;
+  if (more > 0)
+    listed.push({
+      path: '',
+      line: all.at(-1)!.line,
+      reason: `and ${more} more places of this file have no effect`,
+      kind: 'unsupported',
+      reaches: null,
+    });
+  return listed;
+}
+const mostListed = 2000;
 
 /** `inside` for a set of folders. Lexical: the caller resolves links before it opens anything. */
 export function insideFolders(...folders: string[]): (file: string) => boolean {
@@ -70,7 +87,7 @@ class Finder {
   ) {}
 
   private add(at: number, where: string, reason: string, reaches: string | null = null): void {
-    const { line } = lineColumn(this.domain.text, at);
+    const line = this.domain.lineAt(at);
     const kind = reaches === null ? 'unsupported' : 'outside';
     this.found.push({ at, path: where, line, reason, kind, reaches });
   }

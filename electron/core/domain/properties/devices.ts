@@ -172,6 +172,7 @@ export const serialProps = {
   ...character(serial),
   targetPort: serial.value('targetPort', 'target@port', int),
   targetModel: serial.value('targetModel', 'target/model@name', word),
+  ...address(serial),
 };
 const consoleList = declare('console');
 export const consoleProps = {

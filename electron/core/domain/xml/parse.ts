@@ -57,7 +57,22 @@ export const maxXmlLength = 4 << 20;
 /** Deepest nesting taken; libvirt's own documents stay under 12. */
 export const maxXmlDepth = 200;
 
-/** 1-based line and column of an offset. */
+/** Lines of a text, for many questions about it: one pass, then a binary search each. */
+export function lineFinder(text: string): (offset: number) => number {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return (offset) => {
+    let low = 0;
+    for (let high = starts.length; high - low > 1; ) {
+      const middle = (low + high) >> 1;
+      if (starts[middle]! <= offset) low = middle;
+      else high = middle;
+    }
+    return low + 1;
+  };
+}
+
+/** 1-based line and column of an offset, for a single question. */
 export function lineColumn(text: string, offset: number): { line: number; column: number } {
   let line = 1;
   let start = 0;
@@ -147,6 +162,11 @@ function skipSpace(text: string, from: number): number {
   return at;
 }
 
+/** Ends of lines as a parser hands them on (XML 1.0, 2.11). */
+function newlines(raw: string): string {
+  return raw.includes('\r') ? raw.replace(/\r\n?/g, '\n') : raw;
+}
+
 /** Builds the tree with spans. Relies on the text being well formed. */
 export function scanXml(text: string): XmlElement {
   let at = 0;
@@ -167,7 +187,7 @@ export function scanXml(text: string): XmlElement {
       leaf('comment', end, text.slice(at, end));
     } else if (text.startsWith('<![CDATA[', at)) {
       const end = text.indexOf(']]>', at + 9) + 3;
-      leaf('cdata', end, text.slice(at + 9, end - 3).replace(/\r\n?/g, '\n'));
+      leaf('cdata', end, newlines(text.slice(at + 9, end - 3)));
     } else if (text.startsWith('<?', at)) {
       const end = text.indexOf('?>', at + 2) + 2;
       leaf('pi', end, text.slice(at, end));
@@ -258,12 +278,34 @@ function withNamespace(attribute: XmlAttribute, scope: ReadonlyMap<string, strin
   };
 }
 
+interface ChildIndex {
+  readonly all: readonly XmlElement[];
+  readonly byName: ReadonlyMap<string, readonly XmlElement[]>;
+}
+/** A tree never changes once it is scanned: its children are sorted by name once, not at every look. */
+const indexes = new WeakMap<XmlElement, ChildIndex>();
+const none: readonly XmlElement[] = [];
+
+function indexOf(parent: XmlElement): ChildIndex {
+  const known = indexes.get(parent);
+  if (known) return known;
+  const all = parent.children.filter((c): c is XmlElement => c.kind === 'element');
+  const byName = new Map<string, XmlElement[]>();
+  for (const child of all) {
+    const key = `${child.local} ${child.ns}`;
+    const same = byName.get(key);
+    if (same) same.push(child);
+    else byName.set(key, [child]);
+  }
+  const index = { all, byName };
+  indexes.set(parent, index);
+  return index;
+}
+
 /** The elements among the children, optionally of one name (in no namespace unless `ns` is given). */
-export function childElements(parent: XmlElement, local?: string, ns = ''): XmlElement[] {
-  return parent.children.filter(
-    (c): c is XmlElement =>
-      c.kind === 'element' && (local === undefined || (c.local === local && c.ns === ns)),
-  );
+export function childElements(parent: XmlElement, local?: string, ns = ''): readonly XmlElement[] {
+  const { all, byName } = indexOf(parent);
+  return local === undefined ? all : (byName.get(`${local} ${ns}`) ?? none);
 }
 
 /** Text and CDATA directly inside, joined. */

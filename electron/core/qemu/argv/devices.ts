@@ -36,7 +36,7 @@ export function addCharacterDevices(args: Arguments, domain: Domain, run: QemuRu
     }
     args.json('-device', {
       driver: usb ? 'usb-serial' : pci ? 'pci-serial' : 'isa-serial',
-      ...(pci ? { bus: buses.root } : {}),
+      ...(pci ? buses.place(serialProps, i) : {}),
       id: `serialport${i}`,
       chardev: `serial${i}`,
     });
