@@ -53,7 +53,8 @@ describe('completeDomain', () => {
   });
 
   it('leaves machines of other architectures and hypervisors alone', () => {
-    const disk = "<devices><disk type='file'><source file='/x'/><target dev='vda' bus='virtio'/></disk></devices>";
+    const disk =
+      "<devices><disk type='file'><source file='/x'/><target dev='vda' bus='virtio'/></disk></devices>";
     for (const head of [
       "<domain type='kvm'><os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os>",
       "<domain type='qemu'><os><type arch='ppc64le' machine='pseries'>hvm</type></os>",
@@ -68,7 +69,8 @@ describe('completeDomain', () => {
   });
 
   it('keeps clear of the places of devices that are not run, and of addresses it does not know', () => {
-    const pci = (slot: number) => `<address type='pci' domain='0x0000' bus='0x00' slot='0x0${slot}' function='0x0'/>`;
+    const pci = (slot: number) =>
+      `<address type='pci' domain='0x0000' bus='0x00' slot='0x0${slot}' function='0x0'/>`;
     const text = `<domain type='kvm'><os><type machine='pc-i440fx-7.2'>hvm</type></os><devices>
       <hostdev mode='subsystem' type='pci'><source><address domain='0x0000' bus='0x00' slot='0x09' function='0x0'/></source>${pci(3)}</hostdev>
       <vsock model='virtio'><cid auto='yes'/>${pci(4)}</vsock><shmem name='s'>${pci(5)}</shmem><parallel type='null'>${pci(6)}</parallel>

@@ -160,9 +160,7 @@ function usbPlace(model: string): Omit<Place, 'list' | 'index' | 'props'> | null
 function withAddresses(domain: Domain): Domain {
   const { micro, q35 } = machineOf(domain);
   // An address of whatever kind, known here or not, is one.
-  const unplaced = places(domain, q35).filter(
-    ({ props, index }) => !domain.has(props.addressType, index),
-  );
+  const unplaced = places(domain, q35).filter(({ props, index }) => !domain.has(props.addressType, index));
   if (micro)
     return domain.fillIn(
       unplaced.filter((place) => place.virtio),

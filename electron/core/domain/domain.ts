@@ -1,5 +1,14 @@
 import { GuesthouseError } from '../../../shared/errors.ts';
-import { insertAllOrdered, insertOrdered, isWritten, nest, rawProperty, reach, readProperty, writeProperty } from './access.ts';
+import {
+  insertAllOrdered,
+  insertOrdered,
+  isWritten,
+  nest,
+  rawProperty,
+  reach,
+  readProperty,
+  writeProperty,
+} from './access.ts';
 import { domainProps } from './properties/domain.ts';
 import { type ListName, listSteps } from './properties/lists.ts';
 import { namespaces, type Property } from './properties/types.ts';
@@ -201,9 +210,15 @@ export class Domain {
   }
 
   /** Gives items of lists a new child element each, in one pass over the text. */
-  fillIn(items: readonly { readonly list: ListName; readonly index: number }[], child: (at: number) => NewElement): Domain {
+  fillIn(
+    items: readonly { readonly list: ListName; readonly index: number }[],
+    child: (at: number) => NewElement,
+  ): Domain {
     if (items.length === 0) return this;
-    const all = items.map(({ list, index }, at) => ({ parent: this.items(list)[index]!, element: child(at) }));
+    const all = items.map(({ list, index }, at) => ({
+      parent: this.items(list)[index]!,
+      element: child(at),
+    }));
     const text = insertAllOrdered(this.text, all, all[0]!.element.name);
     const [first, ...rest] = [...new Set(items.map(({ list }) => list))];
     return this.#listEdit(first!, text, rest);

@@ -1,5 +1,6 @@
 export { completeDomain } from './complete.ts';
 export { Domain } from './domain.ts';
+export { type NvramStore, nvramOf, wantsUefi, withNvram } from './firmware.ts';
 export {
   forwardElement,
   type NewDisk,

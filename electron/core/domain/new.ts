@@ -24,12 +24,16 @@ export interface NewDisk {
 export interface NewFirmware {
   /** Absolute path of the read-only code image, e.g. OVMF_CODE_4M.fd. */
   readonly code: string;
+  /** Default: raw. */
+  readonly codeFormat?: 'qcow2' | 'raw';
   readonly secure?: boolean;
   /** The guest's own variable store (absolute path) and its format; qcow2 so that snapshots work. */
   readonly nvram: string;
   readonly nvramFormat?: 'qcow2' | 'raw';
   /** What the store is made from. */
   readonly nvramTemplate: string;
+  /** Default: raw. */
+  readonly templateFormat?: 'qcow2' | 'raw';
 }
 
 /** What {@link newDomain} makes XML from. Paths are absolute: libvirt's schema wants them so. */
@@ -122,8 +126,13 @@ function domainElement(spec: NewGuestSpec): NewElement {
           readonly: 'yes',
           secure: firmware.secure ? 'yes' : null,
           type: 'pflash',
+          format: firmware.codeFormat === 'qcow2' ? 'qcow2' : null,
         }),
-      firmware && text('nvram', firmware.nvram, { template: firmware.nvramTemplate }),
+      firmware &&
+        text('nvram', firmware.nvram, {
+          template: firmware.nvramTemplate,
+          templateFormat: firmware.templateFormat === 'qcow2' ? 'qcow2' : null,
+        }),
       kernel && text('kernel', kernel.kernel),
       kernel && text('initrd', kernel.initrd),
       kernel && text('cmdline', kernel.cmdline),

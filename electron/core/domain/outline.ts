@@ -23,13 +23,14 @@ export function outlineOf(domain: Domain): OutlineRow[] {
   let more = 0;
   const visit = (element: XmlElement, depth: number): void => {
     if (rows.length === mostRows) more++;
-    else rows.push({
-      line: domain.lineAt(element.span.start),
-      depth,
-      name: element.name,
-      attributes: element.attributes.map(({ name, value }) => ({ name, value })),
-      text: textOf(element).trim(),
-    });
+    else
+      rows.push({
+        line: domain.lineAt(element.span.start),
+        depth,
+        name: element.name,
+        attributes: element.attributes.map(({ name, value }) => ({ name, value })),
+        text: textOf(element).trim(),
+      });
     for (const child of element.children) if (child.kind === 'element') visit(child, depth + 1);
   };
   visit(domain.root, 0);

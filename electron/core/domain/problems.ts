@@ -2,7 +2,9 @@ import * as path from 'node:path';
 import type { Domain } from './domain.ts';
 import {
   channelProps,
+  consoleProps,
   controllerProps,
+  diskProps,
   filesystemProps,
   graphicsProps,
   hostdevProps,
@@ -15,7 +17,7 @@ import {
   vsockProps,
   watchdogProps,
 } from './properties/devices.ts';
-import { domainProps } from './properties/domain.ts';
+import { domainProps, timerProps } from './properties/domain.ts';
 import { type ListName, listNames, listSteps } from './properties/lists.ts';
 import { declared, namespaces, type Property } from './properties/types.ts';
 import { reasons, silent } from './reasons.ts';
@@ -43,8 +45,8 @@ export interface DomainProblem {
 export function domainProblems(domain: Domain, inside: (file: string) => boolean): DomainProblem[] {
   const finder = new Finder(domain, inside);
   finder.unknown(domain.root, '');
-  finder.ignored();
   finder.values();
+  finder.ignored();
   finder.outside();
   return capped(finder.found.sort((a, b) => a.at - b.at).map(({ at: _, ...problem }) => problem));
 }
@@ -137,14 +139,32 @@ class Finder {
       );
   }
 
-  /** Declared properties that a run does not honour. */
+  /** Declared properties that a run does not honour, and values of them that are none it knows. */
   ignored(): void {
+    const { domain } = this;
     for (const property of declared.values()) {
-      if (property.ignored === null) continue;
-      const count = property.list === null ? 1 : this.domain.count(property.list as ListName);
-      for (let i = 0; i < count; i++)
-        if (this.domain.has(property, i)) this.add(this.at(property, i), pathOf(property), property.ignored);
+      const count = property.list === null ? 1 : domain.count(property.list as ListName);
+      for (let i = 0; i < count; i++) {
+        const raw = domain.raw(property, i);
+        if (raw === null) continue;
+        const value = domain.get(property, i);
+        if (value === null) this.unreadable(property, i, raw);
+        else if (property.ignored !== null && !property.fine(value, i))
+          this.add(this.at(property, i), pathOf(property), property.ignored);
+      }
     }
+  }
+
+  /** Such a value counts as unset. Several properties may read one place, each its own kind of value. */
+  private unreadable(property: Property<unknown>, i: number, raw: string): void {
+    const where = pathOf(property);
+    const { domain } = this;
+    if (raw.trim() === '' && property.place.kind === 'text') return;
+    for (const other of byPath.get(where)!) if (domain.get(other, i) !== null) return;
+    const at = this.at(property, i);
+    if (this.found.some((one) => one.at === at && one.path === where)) return;
+    const short = JSON.stringify(raw.trim().slice(0, 60));
+    this.add(at, where, `the value ${short} is not known here: it counts as if it were not there`);
   }
 
   /** Reports items of a list whose property has a value that cannot be run. */
@@ -275,6 +295,26 @@ class Finder {
       (v, i) => v === 'qemu-vdagent' || domain.get(channelProps.targetName, i) === 'org.qemu.guest_agent.0',
       (v) => `a channel of type ${v} to this name is left out`,
     );
+    this.each(
+      'timer',
+      timerProps.name,
+      (v, i) =>
+        v === 'hpet' ||
+        (v === 'kvmclock' && domain.get(timerProps.tickpolicy, i) === null) ||
+        ((v === 'rtc' || v === 'pit') && domain.get(timerProps.present, i) !== false),
+      (v) => `the timer ${v} is left to QEMU`,
+    );
+    this.each(
+      'timer',
+      timerProps.tickpolicy,
+      (v, i) => {
+        const name = domain.get(timerProps.name, i);
+        if (v === null || v === 'delay') return true;
+        return (name === 'rtc' && v === 'catchup') || (name === 'pit' && v === 'discard');
+      },
+      (v) => `lost ticks are treated as QEMU does, not by ${v}`,
+    );
+    this.ports();
     for (let i = 0; i < domain.count('vsock'); i++)
       this.add(
         this.at(vsockProps.cid, i),
@@ -285,6 +325,24 @@ class Finder {
       this.add(domain.items('panic')[i]!.span.start, 'devices/panic', 'the panic notifier is left out');
   }
 
+  private ports(): void {
+    const { domain } = this;
+    const left = (list: 'serial' | 'console', i: number, reason: string) =>
+      this.add(domain.items(list)[i]!.span.start, `devices/${list}`, reason);
+    for (let i = 4; i < domain.count('serial'); i++)
+      left('serial', i, 'a PC has four serial ports: this is left out');
+    let virtio = 0;
+    for (let i = 0; i < domain.count('console'); i++) {
+      const type = domain.raw(consoleProps.targetType, i)?.trim() ?? 'serial';
+      if (type === 'virtio' && virtio++ > 0)
+        left('console', i, 'one virtio console is there: further ones are left out');
+      else if (type !== 'virtio' && type !== 'serial')
+        left('console', i, `a console of type ${type} is left out`);
+      else if (type === 'serial' && i > 0)
+        left('console', i, 'only the first console leads to the serial port');
+    }
+  }
+
   private disks(): void {
     const { domain } = this;
     for (const disk of domain.disks()) {
@@ -292,13 +350,16 @@ class Finder {
       const fail = (where: string, reason: string) => this.add(at, `devices/disk${where}`, reason);
       if (!canRun(runnable.diskTypes, disk.type))
         fail('@type', `a disk of type ${disk.type} cannot be run: use an image file`);
-      if (!canRun(runnable.diskBuses, disk.bus)) fail('/target@bus', `the bus ${disk.bus} cannot be run`);
+      if (!canRun(runnable.diskBuses, disk.bus))
+        fail(
+          '/target@bus',
+          `the bus ${domain.raw(diskProps.bus, disk.index)?.trim() ?? disk.bus} cannot be run`,
+        );
       if (disk.format !== null && !canRun(runnable.formats, disk.format))
         fail('/driver@type', `the image format ${disk.format} cannot be run`);
       if (disk.readonly && disk.device !== 'cdrom' && (disk.bus === 'ide' || disk.bus === 'sata'))
         fail('/readonly', 'IDE and SATA disks cannot be read-only: choose the bus virtio');
-      if (disk.backingProblem)
-        fail('/backingStore', `the disk cannot be opened: ${disk.backingProblem}`);
+      if (disk.backingProblem) fail('/backingStore', `the disk cannot be opened: ${disk.backingProblem}`);
       if (disk.device === 'lun')
         fail('@device', 'SCSI commands are not passed through: the disk is an ordinary one');
       if (disk.bus === 'virtio' && disk.device === 'cdrom' && disk.file === null)
@@ -314,7 +375,12 @@ class Finder {
 
   outside(): void {
     const { domain } = this;
-    for (const property of [domainProps.kernel, domainProps.initrd, domainProps.nvram])
+    for (const property of [
+      domainProps.kernel,
+      domainProps.initrd,
+      domainProps.nvram,
+      domainProps.nvramSource,
+    ])
       this.file(property, 0, `${pathOf(property).slice(3)} is`);
     for (const property of [domainProps.loader, domainProps.nvramTemplate])
       if (!domain.get(property)?.startsWith('/usr/share/')) this.file(property, 0, 'the firmware is');
@@ -414,14 +480,25 @@ function pathOf(property: Property<unknown>): string {
 
 /** Paths of the property table, with the elements on the way and the attributes that steps pick by. */
 const known = new Set<string>();
+const byPath = new Map<string, Property<unknown>[]>();
 for (const property of declared.values()) {
   const full = pathOf(property);
+  byPath.set(full, [...(byPath.get(full) ?? []), property]);
   const elements = full.split('@')[0]!;
   known.add(full);
   elements.split('/').forEach((_, i, all) => {
     known.add(all.slice(0, i + 1).join('/'));
   });
-  for (const step of property.steps) if (step.where) known.add(`${elements}@${step.where.attribute}`);
+  const from = property.list === null ? 0 : listSteps[property.list as ListName].length;
+  property.steps.forEach((step, i) => {
+    if (step.where)
+      known.add(
+        `${elements
+          .split('/')
+          .slice(0, from + i + 1)
+          .join('/')}@${step.where.attribute}`,
+      );
+  });
   if (property.place.kind === 'memory') known.add(`${full}@unit`);
 }
 for (const list of listNames) known.add(listSteps[list].map((s) => s.local).join('/'));

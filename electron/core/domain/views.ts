@@ -12,6 +12,7 @@ export type GuestKind = 'full' | 'hybrid' | 'paravirtual';
 interface Reader {
   get<T>(property: Property<T>, index?: number): T | null;
   has(property: Property<unknown>, index?: number): boolean;
+  raw(property: Property<unknown>, index?: number): string | null;
   count(list: ListName): number;
   items(list: ListName): readonly XmlElement[];
 }
@@ -49,7 +50,8 @@ export interface DomainDisk {
   readonly file: string | null;
   /** Image format; null when the XML names none (libvirt then takes raw). */
   readonly format: string | null;
-  readonly bus: 'virtio' | 'sata' | 'ide' | 'scsi' | 'usb' | 'fdc' | 'sd';
+  /** `other`: one that PCs do not have, such as Xen's. */
+  readonly bus: 'virtio' | 'sata' | 'ide' | 'scsi' | 'usb' | 'fdc' | 'sd' | 'other';
   readonly readonly: boolean;
   readonly shareable: boolean;
   /** 1 is first; null when the disk has no place in the boot order. */
@@ -140,10 +142,12 @@ export function disksOf(domain: Reader): DomainDisk[] {
       index,
       target,
       device,
-      type: domain.get(diskProps.type, index) ?? 'file',
+      type: domain.raw(diskProps.type, index)?.trim() ?? 'file',
       file: domain.get(diskProps.file, index) ?? domain.get(diskProps.dev, index),
       format: domain.get(diskProps.format, index),
-      bus: domain.get(diskProps.bus, index) ?? busOfTarget(target),
+      bus:
+        domain.get(diskProps.bus, index) ??
+        (domain.has(diskProps.bus, index) ? 'other' : busOfTarget(target)),
       readonly: device === 'cdrom' || domain.get(diskProps.readonly, index) === true,
       shareable: domain.get(diskProps.shareable, index) === true,
       bootOrder: domain.get(diskProps.bootOrder, index),
@@ -155,7 +159,7 @@ export function disksOf(domain: Reader): DomainDisk[] {
 export function interfacesOf(domain: Reader): DomainInterface[] {
   return domain.items('interface').map((_, index) => ({
     index,
-    type: domain.get(interfaceProps.type, index) ?? 'user',
+    type: domain.raw(interfaceProps.type, index)?.trim() ?? 'user',
     mac: domain.get(interfaceProps.mac, index),
     model: domain.get(interfaceProps.model, index),
     source: domain.get(interfaceProps.network, index) ?? domain.get(interfaceProps.bridge, index),

@@ -227,11 +227,21 @@ async function firmwareFor(
 ): Promise<NewFirmware | null> {
   if (firmware === 'bios') return null;
   const secure = firmware === 'secure-boot';
-  const { code, nvramTemplate } = await findUefi(machine, secure);
+  const { code, template } = await findUefi(machine, secure);
   const store = path.join(staged, 'nvram.qcow2');
-  await convertImage({ path: nvramTemplate, format: 'raw' }, { path: store, format: 'qcow2' }, standAlone, {
-    signal: op.signal,
-  });
+  await convertImage(
+    { path: template.file, format: template.format },
+    { path: store, format: 'qcow2' },
+    standAlone,
+    { signal: op.signal },
+  );
   await syncFile(store);
-  return { code, secure, nvram: path.join(folder, 'nvram.qcow2'), nvramTemplate };
+  return {
+    code: code.file,
+    codeFormat: code.format,
+    secure,
+    nvram: path.join(folder, 'nvram.qcow2'),
+    nvramTemplate: template.file,
+    templateFormat: template.format,
+  };
 }

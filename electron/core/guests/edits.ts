@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { DeletePlan, GuestDetail } from '../../../shared/ipc/guests.ts';
 import { imageUse } from '../disks/index.ts';
-import { Domain, domainProps, el, metaProps } from '../domain/index.ts';
+import { Domain, domainProps, el, metaProps, nvramOf } from '../domain/index.ts';
 import { isInside, writeAtomic } from '../platform/fs.ts';
 import { findRun } from '../qemu/process.ts';
 import { clearRun, runFiles } from '../qemu/run-files.ts';
@@ -98,7 +98,10 @@ export class Edits {
   }
 
   /** Everything there is to say of one guest. */
-  async detail(ref: string, commandLine: (entry: Entry) => GuestDetail['commandLine']): Promise<GuestDetail> {
+  async detail(
+    ref: string,
+    commandLine: (entry: Entry) => Promise<GuestDetail['commandLine']>,
+  ): Promise<GuestDetail> {
     const { id } = this.deps.registry.get(ref);
     const entry = await refresh(this.deps, id);
     const { domain } = entry.stored;
@@ -113,7 +116,7 @@ export class Edits {
       xml: entry.stored.text,
       runningXml: differs ? entry.runningText : null,
       problems,
-      commandLine: domain ? commandLine(entry) : null,
+      commandLine: domain ? await commandLine(entry) : null,
     };
   }
 
@@ -188,7 +191,8 @@ function filesOf(domain: Domain | null): string[] {
   if (!domain) return [];
   const named = [
     ...domain.disks().flatMap((disk) => (disk.file ? [disk.file] : [])),
-    ...[domainProps.nvram, domainProps.kernel, domainProps.initrd].flatMap((p) => domain.get(p) ?? []),
+    ...[domainProps.kernel, domainProps.initrd].flatMap((p) => domain.get(p) ?? []),
+    nvramOf(domain)?.file ?? '',
   ];
   return [...new Set(named)].filter((file) => path.isAbsolute(file));
 }

@@ -28,7 +28,8 @@ export async function judgeImages(domain: Domain, policy: ImagePolicy): Promise<
       } catch (error) {
         const gone = error instanceof GuesthouseError && error.code === 'disk-missing';
         const removable = disk.device === 'cdrom' || disk.device === 'floppy';
-        if (!gone || !removable || domain.get(diskProps.startupPolicy, disk.index) !== 'optional') throw error;
+        if (!gone || !removable || domain.get(diskProps.startupPolicy, disk.index) !== 'optional')
+          throw error;
         empty.push(disk.index);
       }
     }),

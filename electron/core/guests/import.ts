@@ -22,8 +22,11 @@ import {
   domainProps,
   interfaceProps,
   metaProps,
+  type NvramStore,
+  nvramOf,
   randomMac,
   serialProps,
+  withNvram,
 } from '../domain/index.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import { isInside, writeAtomic } from '../platform/fs.ts';
@@ -31,6 +34,7 @@ import { addAgreed, withRealPaths } from './consent.ts';
 import { syncFile } from './copy-disk.ts';
 import type { CreateDeps } from './create-spec.ts';
 import { foreignFormats } from './describe.ts';
+import { readable } from './firmware.ts';
 import { serialLog } from './launch.ts';
 import { lockOf } from './lifecycle.ts';
 import { loadOne } from './loading.ts';
@@ -143,9 +147,10 @@ export class Importer {
   private async requireAgreed(domain: Domain, spec: ParsedImport): Promise<void> {
     const agreed = new Set(spec.agreed);
     const outside: string[] = [];
-    for (const disk of ownDisks(domain))
-      if (!agreed.has(disk.file) && !(await isInside(this.deps.paths.data, disk.file).catch(() => false)))
-        outside.push(disk.file);
+    const store = await copiedStore(domain);
+    for (const file of [...ownDisks(domain).map((disk) => disk.file), ...(store ? [store.file] : [])])
+      if (!agreed.has(file) && !(await isInside(this.deps.paths.data, file).catch(() => false)))
+        outside.push(file);
     if (outside.length > 0)
       throw new GuesthouseError('needs-consent', 'The XML asks for images outside the library.', {
         why: `The guest could read what is in ${outside.join(', ')}.`,
@@ -189,8 +194,27 @@ export class Importer {
         .set(diskProps.format, 'qcow2', disk.index)
         .set(diskProps.backingEnd, null, disk.index);
     }
+    const variables = await copiedStore(domain);
+    if (variables) {
+      const target = path.join(staged, 'nvram.qcow2');
+      op.phase('Copying the firmware’s variables');
+      await convertImage(
+        { path: variables.file, format: variables.format },
+        { path: target, format: 'qcow2' },
+        policy,
+        { signal: op.signal },
+      );
+      await syncFile(target);
+      domain = withNvram(domain, path.join(folder, 'nvram.qcow2'), 'qcow2');
+    }
     return withOwnLogs(domain, serialLog(folder));
   }
+}
+
+/** The variable store a guest brings along. One that cannot be read is made anew at the first start. */
+async function copiedStore(domain: Domain): Promise<NvramStore | null> {
+  const store = nvramOf(domain);
+  return store && (await readable(store.file)) ? store : null;
 }
 
 /** Logs of the source machine are not written to any more. */

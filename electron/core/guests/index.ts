@@ -1,4 +1,3 @@
-import type { GuestDetail } from '../../../shared/ipc/guests.ts';
 import type { Guest, GuestState } from '../../../shared/model/guest.ts';
 import type { Settings } from '../../../shared/model/settings.ts';
 import type { Announce, Handlers } from '../api.ts';
@@ -101,7 +100,7 @@ export function createGuests(deps: GuestsDeps) {
   let closed = false;
   let stopWatching = () => {};
 
-  const commandLine = (entry: Entry): GuestDetail['commandLine'] => commandLineOf(all, entry);
+  const commandLine = (entry: Entry) => commandLineOf(all, entry);
 
   const handlers: Handlers<GuestCall> = {
     'networks.plug': ({ id, card, place }) => plugCard(all, id, card, place),

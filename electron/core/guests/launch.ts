@@ -23,6 +23,7 @@ import type { Entry } from './registry.ts';
 import { type SavedInfo, savedFiles } from './saved.ts';
 import { nameOf } from './store.ts';
 import { isLive } from './transitions.ts';
+import { planFirmware, prepareFirmware } from './uefi.ts';
 
 export interface LaunchDeps extends LoadingDeps {
   readonly accelerators: Accelerators;
@@ -55,7 +56,9 @@ export async function launchGuest(
   const xml = saved ? await fs.readFile(savedFiles(stored.folder).xml, 'utf8') : stored.text;
   const wished = saved ? Domain.parse(xml) : stored.domain!;
   op.phase('Looking at its disks');
-  const { backing, empty } = await judgeImages(wished, guestPolicy(paths, stored.folder));
+  const policy = guestPolicy(paths, stored.folder);
+  const { backing, empty } = await judgeImages(wished, policy);
+  const uefi = await planFirmware(wished, stored.folder);
   const domain = empty.reduce((made, index) => made.set(diskProps.file, null, index), wished);
   refuseTwin(deps, entry, domain);
   op.phase('Finding out what the processor can do');
@@ -82,6 +85,7 @@ export async function launchGuest(
     serialLog: serialLog(stored.folder),
     accelerator,
     backing,
+    ...(uefi ? { firmware: await prepareFirmware(uefi, policy) } : {}),
     tscKhz: await tscKhz(),
     ...(saved ? { incoming: 'defer' } : {}),
     paused: saved !== null || first.length > 0,
@@ -91,6 +95,7 @@ export async function launchGuest(
   const pulse = domain.count('sound') > 0 ? await findPulse(program).catch(() => null) : null;
   const { argv, notes: differs } = qemuArgv(domain, { ...run, pulse });
   const notes = [...differs, ...beyond(domain)];
+  notes.push(...(uefi?.notes ?? []));
   for (const index of empty)
     notes.push(`The drive ${wished.disks()[index]!.target} is empty: its medium is not there.`);
   const group = (await deps.enterGroup?.(id)) ?? null;
@@ -197,17 +202,19 @@ async function kernelFor(
 }
 
 /** The command line it would start with, for people; null when it cannot start. */
-export function commandLine(deps: LaunchDeps, entry: Entry): readonly string[] | null {
+export async function commandLine(deps: LaunchDeps, entry: Entry): Promise<readonly string[] | null> {
   const domain = entry.stored.domain;
   if (!domain) return null;
   try {
     const boot = path.join(entry.stored.folder, 'boot');
     const files = runFiles(deps.paths.runtime, entry.id);
+    const uefi = await planFirmware(domain, entry.stored.folder);
     const { argv } = qemuArgv(domain, {
       ...files,
       netdevs: deps.networks.netdevs(files.dir, domain),
       serialLog: serialLog(entry.stored.folder),
       accelerator: entry.process?.record.accelerator ?? 'kvm',
+      ...(uefi ? { firmware: uefi.firmware } : {}),
       ...(domain.metadata.bootFromDisk
         ? { kernel: { kernel: path.join(boot, 'vmlinuz'), initrd: path.join(boot, 'initrd') } }
         : {}),

@@ -1,5 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newDomain } from '../domain/index.ts';
@@ -188,7 +196,15 @@ describe('export and import', () => {
     const deep = image('deep.qcow2', '-f', 'qcow2', '-F', 'qcow2', '-b', cd);
     const data = image('data.qcow2', '-f', 'qcow2', '-o', `data_file=${secret}-data`);
     renameSync(data, path.join(outside, 'elsewhere.qcow2'));
-    const below = image('below.qcow2', '-f', 'qcow2', '-F', 'qcow2', '-b', path.join(outside, 'elsewhere.qcow2'));
+    const below = image(
+      'below.qcow2',
+      '-f',
+      'qcow2',
+      '-F',
+      'qcow2',
+      '-b',
+      path.join(outside, 'elsewhere.qcow2'),
+    );
     const named = foreign(plain).replace(
       '<target',
       `<backingStore type="file"><format type="qcow2"/><source file="${cd}"/></backingStore><target`,
@@ -219,6 +235,79 @@ describe('export and import', () => {
       const started = call('guests.start', { id }).then((operation) => at.done(operation));
       await expect(started, name).rejects.toMatchObject({ code: 'program-missing' });
     }
+  });
+
+  it('gives a UEFI guest from elsewhere this computer’s firmware, and variables of its own', async () => {
+    const plain = image('a.qcow2', '-f', 'qcow2');
+    const uefi = (name: string, os: string, more = '') =>
+      foreign(plain)
+        .replace('<os><type', `<os${more}><type`)
+        .replace('</os>', `${os}</os>`)
+        .replace('old box', name);
+    const absent = '/var/lib/libvirt/qemu/nvram/nobody_VARS.fd';
+    for (const [name, xml] of [
+      ['auto', uefi('auto', '', ' firmware="efi"')],
+      [
+        'named',
+        uefi(
+          'named',
+          `<loader readonly="yes" type="pflash">/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram template="/usr/share/OVMF/OVMF_VARS_4M.fd">${absent}</nvram>`,
+        ),
+      ],
+      [
+        'elsewhere',
+        uefi(
+          'elsewhere',
+          `<loader readonly="yes" type="pflash">/usr/share/edk2/ovmf/OVMF_CODE.fd</loader><nvram type="file"><source file="${absent}"/></nvram>`,
+        ),
+      ],
+    ] as const) {
+      const { id } = await imported({ xml, name, agreed: [plain, absent] });
+      const started = call('guests.start', { id }).then((operation) => at.done(operation));
+      await expect(started, name).rejects.toMatchObject({ code: 'program-missing' });
+      const store = path.join(home.paths.guests, id, 'nvram.qcow2');
+      expect(existsSync(store), name).toBe(true);
+      const { commandLine } = await call('guests.detail', { id });
+      const nodes = commandLine!
+        .filter((one) => one.includes('"node-name":"pflash'))
+        .map((one) => JSON.parse(one));
+      expect(nodes, name).toMatchObject([
+        { filename: '/usr/share/OVMF/OVMF_CODE_4M.fd' },
+        { driver: 'raw' },
+        { filename: store },
+        { driver: 'qcow2', backing: null },
+      ]);
+      expect(await xmlOf(id), name).toContain(xml.slice(xml.indexOf('<os'), xml.indexOf('<devices>')));
+    }
+    expect(await call('guests.checkXml', { xml: uefi('x', '', ' firmware="efi"') })).toMatchObject({
+      problems: expect.not.arrayContaining([expect.objectContaining({ path: 'os' })]),
+    });
+  });
+
+  it('copies a machine’s firmware variables with its disks, and lets nobody share them', async () => {
+    const plain = image('a.qcow2', '-f', 'qcow2');
+    const store = path.join(outside, 'vars.fd');
+    copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd', store);
+    const xml = foreign(plain).replace(
+      '</os>',
+      `<loader readonly="yes" type="pflash">/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram>${store}</nvram></os>`,
+    );
+    await expect(imported({ xml, disks: 'copy', agreed: [plain] })).rejects.toMatchObject({
+      code: 'needs-consent',
+      why: expect.stringContaining(store),
+    });
+    const { id } = await imported({ xml, disks: 'copy', agreed: [plain, store] });
+    const own = path.join(home.paths.guests, id, 'nvram.qcow2');
+    expect(await xmlOf(id)).toContain(`<nvram>${own}</nvram>`);
+    execFileSync('qemu-img', ['compare', '-q', '-f', 'raw', '-F', 'qcow2', store, own]);
+    const thief = foreign(plain).replace(
+      '</os>',
+      `<loader readonly="yes" type="pflash">/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram>${own}</nvram></os>`,
+    );
+    await expect(imported({ xml: thief, name: 'thief', agreed: [plain] })).rejects.toMatchObject({
+      code: 'disk-refused',
+      why: expect.stringContaining(own),
+    });
   });
 
   it('gives nobody the disk of another guest', async () => {

@@ -2,7 +2,7 @@ import * as path from 'node:path';
 import { GuesthouseError, toWire } from '../../../shared/errors.ts';
 import type { Started, XmlCheck } from '../../../shared/ipc/guests.ts';
 import { nameProblem } from '../../../shared/model/names.ts';
-import { Domain, domainProps, outlineOf } from '../domain/index.ts';
+import { Domain, domainProps, nvramOf, outlineOf } from '../domain/index.ts';
 import type { OperationRunner } from '../operations/runner.ts';
 import { isInside } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
@@ -117,7 +117,7 @@ export class GuestXml {
 }
 
 /**
- * Refuses a disk that belongs to another guest, a template or the hidden bases. It lies inside the library, so no
+ * Refuses a disk, or a firmware's variable store, that belongs to another guest, a template or the hidden bases. It lies inside the library, so no
  * consent would be asked, and written to it would ruin what stands on it.
  * @param before disks that the guest had already are left as they are
  */
@@ -127,9 +127,13 @@ export async function refuseOthersDisks(
   folder: string,
   before: Domain | null = null,
 ): Promise<void> {
-  const had = new Set(before?.disks().map((disk) => disk.file));
-  for (const { file, device, target } of domain.disks()) {
-    if (file === null || device === 'cdrom' || had.has(file) || !path.isAbsolute(file)) continue;
+  const written = (one: Domain) => [
+    ...one.disks().flatMap(({ file, device, target }) => (device === 'cdrom' ? [] : [{ file, target }])),
+    { file: nvramOf(one)?.file ?? null, target: 'the firmware’s variable store' },
+  ];
+  const had = new Set(before ? written(before).map(({ file }) => file) : []);
+  for (const { file, target } of written(domain)) {
+    if (file === null || had.has(file) || !path.isAbsolute(file)) continue;
     const own = path.normalize(file).startsWith(folder + path.sep);
     if (own || !(await isInside(paths.data, file).catch(() => true))) continue;
     throw new GuesthouseError('disk-refused', 'The disk belongs to another machine of this library.', {

@@ -2,7 +2,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { createOverlay } from '../disks/index.ts';
-import { type Domain, diskProps, domainProps, interfaceProps, metaProps } from '../domain/index.ts';
+import { type Domain, diskProps, interfaceProps, metaProps, nvramOf, withNvram } from '../domain/index.ts';
 import { addAgreed, readAgreed } from '../guests/consent.ts';
 import type { CreateDeps } from '../guests/create-spec.ts';
 import { launchGuest, serialLog } from '../guests/launch.ts';
@@ -57,11 +57,14 @@ export async function makeThrowaway(
       // O_DIRECT: this computer's cache neither helps nor hides anything.
       .set(diskProps.cache, 'none', disk.index);
   }
-  const nvram = made.get(domainProps.nvram);
+  const nvram = nvramOf(made);
   if (nvram !== null) {
     const own = path.join(dir, 'nvram');
-    await fs.copyFile(nvram, own);
-    made = made.set(domainProps.nvram, own);
+    const there = await fs.copyFile(nvram.file, own).then(
+      () => true,
+      () => false, // the copy is given one when it starts
+    );
+    made = withNvram(made, there ? own : null);
   }
   const claimed = new Set(
     deps.registry.all().flatMap((other) => (other.stored.domain ? hostPorts(other.stored.domain) : [])),

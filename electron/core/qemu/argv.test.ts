@@ -67,6 +67,7 @@ describe('qemuArgv', () => {
       {
         firmware: {
           code: '/usr/share/OVMF/OVMF_CODE_4M.fd',
+          codeFormat: 'raw',
           nvram: '/lib/nvram.qcow2',
           nvramFormat: 'qcow2',
         },

@@ -1,4 +1,4 @@
-import { bootProps, completeDomain, type Domain, domainProps } from '../domain/index.ts';
+import { bootProps, completeDomain, type Domain, domainProps, hostdevProps } from '../domain/index.ts';
 import { Buses } from './argv/address.ts';
 import { addControllers } from './argv/controllers.ts';
 import { addCharacterDevices, addOthers, addScreen } from './argv/devices.ts';
@@ -39,7 +39,7 @@ export function qemuArgv(wanted: Domain, run: QemuRun): QemuArgv {
   addInterfaces(args, domain, run, buses, boot);
   addCharacterDevices(args, domain, run, buses);
   addScreen(args, domain, run, buses);
-  addOthers(args, domain, run, buses);
+  addOthers(args, domain, run, buses, boot);
   if (domain.get(domainProps.onReboot) === 'destroy') args.add('-no-reboot');
   args.add('-sandbox', sandbox(args.spawns));
   args.add('-pidfile', run.pidfile);
@@ -69,8 +69,13 @@ function bootIndexes(domain: Domain): BootIndex {
   const disks = domain.disks();
   const nics = domain.interfaces();
   const own = (order: number | null) => (order === null || order < 1 ? undefined : order);
-  if ([...disks, ...nics].some((device) => own(device.bootOrder) !== undefined))
-    return (kind, index) => own((kind === 'disk' ? disks : nics)[index]!.bootOrder);
+  const orders = {
+    disk: disks.map((disk) => disk.bootOrder),
+    interface: nics.map((nic) => nic.bootOrder),
+    hostdev: domain.items('hostdev').map((_, i) => domain.get(hostdevProps.bootOrder, i)),
+  };
+  if (Object.values(orders).some((all) => all.some((order) => own(order) !== undefined)))
+    return (kind, index) => own(orders[kind][index] ?? null);
   const found = new Map<string, number>();
   let next = 1;
   const devs = domain.items('boot').map((_, i) => domain.get(bootProps.dev, i));

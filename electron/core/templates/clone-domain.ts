@@ -10,7 +10,9 @@ import {
   graphicsProps,
   interfaceProps,
   metaProps,
+  nvramOf,
   serialProps,
+  withNvram,
 } from '../domain/index.ts';
 
 /** What one clone's domain differs in. Paths are absolute and final. */
@@ -89,8 +91,11 @@ export function oneOfBatch(
 
   const moved = (file: string | null): string | null =>
     file?.startsWith(`${spec.sourceFolder}/`) ? spec.folder + file.slice(spec.sourceFolder.length) : file;
-  for (const property of [domainProps.nvram, domainProps.kernel, domainProps.initrd])
+  for (const property of [domainProps.kernel, domainProps.initrd])
     if (domain.has(property)) domain = domain.set(property, moved(domain.get(property)));
+  // A store elsewhere is the source's alone: the clone is given one when it first starts.
+  const store = nvramOf(domain)?.file ?? null;
+  if (store !== null) domain = withNvram(domain, moved(store) === store ? null : moved(store));
 
   for (const disk of domain.disks()) {
     const image = spec.disks.get(disk.target);

@@ -11,7 +11,7 @@ import {
   type ImagePolicy,
   inspectChain,
 } from '../disks/index.ts';
-import { type Domain, domainProps } from '../domain/index.ts';
+import { type Domain, domainProps, nvramOf } from '../domain/index.ts';
 import { addAgreed, readAgreed, withRealPaths } from '../guests/consent.ts';
 import { guestPolicy } from '../guests/loading.ts';
 import { domainFile, type GuestStore, type StoredGuest } from '../guests/store.ts';
@@ -98,7 +98,7 @@ export async function makeClone(
       });
     faultPoint('clone:identity');
     const source = domainOf(batch.source);
-    await freshNvram(source.get(domainProps.nvramTemplate), source.get(domainProps.nvram), staged, policy);
+    await freshNvram(source, batch.source.folder, staged, policy);
     let domain = oneOfBatch(deps.domain(images), {
       name: clone.name,
       uuid: clone.uuid,
@@ -211,15 +211,17 @@ async function copyWhole(
 
 /** The firmware's variables hold boot entries and tokens of the old machine: a clone starts from the template's. */
 async function freshNvram(
-  template: string | null,
-  nvram: string | null,
+  source: Domain,
+  folder: string,
   staged: string,
   policy: ImagePolicy,
 ): Promise<void> {
-  if (nvram === null || template === null) return;
+  const template = source.get(domainProps.nvramTemplate);
+  const nvram = nvramOf(source);
+  if (nvram === null || template === null || !nvram.file.startsWith(`${folder}/`)) return;
   await convertImage(
-    { path: template, format: 'raw' },
-    { path: path.join(staged, path.basename(nvram)), format: nvram.endsWith('.qcow2') ? 'qcow2' : 'raw' },
+    { path: template, format: source.get(domainProps.nvramTemplateFormat) ?? 'raw' },
+    { path: path.join(staged, nvram.file.slice(folder.length + 1)), format: nvram.format },
     policy,
   );
 }

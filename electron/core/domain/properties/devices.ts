@@ -10,10 +10,14 @@ function address(d: Declare) {
       'address@type',
       oneOf('pci', 'drive', 'virtio-serial', 'usb', 'virtio-mmio', 'isa', 'ccid', 'dimm', 'unassigned'),
     ),
-    pciDomain: d.value('pciDomain', 'address@domain', hex(4)),
+    pciDomain: d.value('pciDomain', 'address@domain', hex(4), {
+      ignored: 'a PC has one PCI domain, 0',
+      fine: [0],
+    }),
     pciBus: d.value('pciBus', 'address@bus', hex(2)),
     pciSlot: d.value('pciSlot', 'address@slot', hex(2)),
     pciFunction: d.value('pciFunction', 'address@function', hex(1)),
+    pciMultifunction: d.value('pciMultifunction', 'address@multifunction', onOff),
   };
 }
 
@@ -21,8 +25,13 @@ const disk = declare('disk');
 export const diskProps = {
   type: disk.value('type', '@type', oneOf('file', 'block', 'network', 'volume', 'dir', 'nvme', 'vhostuser')),
   device: disk.value('device', '@device', oneOf('disk', 'cdrom', 'floppy', 'lun')),
-  snapshot: disk.value('snapshot', '@snapshot', oneOf('internal', 'external', 'no', 'manual')),
-  driverName: disk.value('driverName', 'driver@name', word),
+  snapshot: disk.value('snapshot', '@snapshot', oneOf('internal', 'external', 'no', 'manual'), {
+    label: true,
+  }),
+  driverName: disk.value('driverName', 'driver@name', word, {
+    ignored: 'the disk is read by QEMU',
+    fine: ['qemu'],
+  }),
   format: disk.value('format', 'driver@type', word),
   cache: disk.value(
     'cache',
@@ -45,9 +54,10 @@ export const diskProps = {
     'startupPolicy',
     'source@startupPolicy',
     oneOf('mandatory', 'requisite', 'optional'),
+    { label: true },
   ),
   backingEnd: disk.present('backingEnd', 'backingStore'),
-  backingType: disk.value('backingType', 'backingStore@type', word),
+  backingType: disk.value('backingType', 'backingStore@type', word, { label: true }),
   backingFormat: disk.value('backingFormat', 'backingStore/format@type', word),
   backingFile: disk.value('backingFile', 'backingStore/source@file', string),
   backingDev: disk.value('backingDev', 'backingStore/source@dev', string),
@@ -55,14 +65,17 @@ export const diskProps = {
   bus: disk.value('bus', 'target@bus', oneOf('virtio', 'sata', 'ide', 'scsi', 'usb', 'fdc', 'sd')),
   removable: disk.value('removable', 'target@removable', onOff),
   rotationRate: disk.value('rotationRate', 'target@rotation_rate', int),
-  tray: disk.value('tray', 'target@tray', oneOf('open', 'closed')),
+  tray: disk.value('tray', 'target@tray', oneOf('open', 'closed'), {
+    ignored: 'the drive starts with its tray closed',
+    fine: ['closed'],
+  }),
   readonly: disk.present('readonly', 'readonly'),
   shareable: disk.present('shareable', 'shareable'),
   transient: disk.present('transient', 'transient', {
     ignored: 'changes to a transient disk are kept here, not thrown away at the end',
   }),
   serial: disk.value('serial', 'serial', string),
-  wwn: disk.value('wwn', 'wwn', word),
+  wwn: disk.value('wwn', 'wwn', word, { ignored: 'the drive’s world wide name is left to QEMU' }),
   bootOrder: disk.value('bootOrder', 'boot@order', int),
   totalBytesSec: disk.value('totalBytesSec', 'iotune/total_bytes_sec', int),
   readBytesSec: disk.value('readBytesSec', 'iotune/read_bytes_sec', int),
@@ -76,7 +89,8 @@ export const diskProps = {
   driveBus: disk.value('driveBus', 'address@bus', int),
   driveTarget: disk.value('driveTarget', 'address@target', int),
   driveUnit: disk.value('driveUnit', 'address@unit', int),
-  alias: disk.value('alias', 'alias@name', string),
+  port: disk.value('port', 'address@port', word),
+  alias: disk.value('alias', 'alias@name', string, { label: true }),
 };
 
 const controller = declare('controller');
@@ -95,7 +109,6 @@ export const controllerProps = {
   iothread: controller.value('iothread', 'driver@iothread', int),
   queues: controller.value('queues', 'driver@queues', int),
   ...address(controller),
-  pciMultifunction: controller.value('pciMultifunction', 'address@multifunction', onOff),
   master: controller.value('master', 'master@startport', int),
 };
 
@@ -123,21 +136,32 @@ export const interfaceProps = {
   mac: net.value('mac', 'mac@address', mac),
   network: net.value('network', 'source@network', string),
   bridge: net.value('bridge', 'source@bridge', string),
-  portgroup: net.value('portgroup', 'source@portgroup', string),
+  portgroup: net.value('portgroup', 'source@portgroup', string, {
+    ignored: 'port groups belong to libvirt’s networks',
+  }),
   model: net.value('model', 'model@type', word),
-  driver: net.value('driver', 'driver@name', oneOf('qemu', 'vhost')),
-  queues: net.value('queues', 'driver@queues', int),
+  driver: net.value('driver', 'driver@name', oneOf('qemu', 'vhost'), {
+    ignored: 'packets go through QEMU, not through the kernel’s vhost',
+    fine: ['qemu'],
+  }),
+  queues: net.value('queues', 'driver@queues', int, { ignored: 'the card has one queue', fine: [1] }),
   link: net.value('link', 'link@state', oneOf('up', 'down')),
   mtu: net.value('mtu', 'mtu@size', int),
   bootOrder: net.value('bootOrder', 'boot@order', int),
-  backend: net.value('backend', 'backend@type', oneOf('default', 'passt')),
-  targetDev: net.value('targetDev', 'target@dev', string),
+  backend: net.value('backend', 'backend@type', oneOf('default', 'passt'), {
+    ignored: 'the network is QEMU’s own, not passt',
+    fine: ['default'],
+  }),
+  targetDev: net.value('targetDev', 'target@dev', string, {
+    ignored: 'the card’s end on this computer gets no name',
+    fine: (name) => /^(vnet|macvtap|tap)\d+$/.test(name),
+  }),
   ...address(net),
-  alias: net.value('alias', 'alias@name', string),
+  alias: net.value('alias', 'alias@name', string, { label: true }),
 };
 
 /** serial, console and channel share `<source>`, `<target>` and `<log>`. */
-function character(d: Declare) {
+function character(d: Declare, log: { readonly label?: boolean; readonly ignored?: string }) {
   return {
     type: d.value(
       'type',
@@ -159,34 +183,38 @@ function character(d: Declare) {
         'nmdm',
         'dbus',
       ),
+      { label: true },
     ),
-    path: d.value('path', 'source@path', string),
-    logFile: d.value('logFile', 'log@file', string),
-    logAppend: d.value('logAppend', 'log@append', onOff),
+    path: d.value('path', 'source@path', string, { label: true }),
+    logFile: d.value('logFile', 'log@file', string, log),
+    logAppend: d.value('logAppend', 'log@append', onOff, { label: true }),
     targetType: d.value('targetType', 'target@type', word),
-    alias: d.value('alias', 'alias@name', string),
+    alias: d.value('alias', 'alias@name', string, { label: true }),
   };
 }
 const serial = declare('serial');
 export const serialProps = {
-  ...character(serial),
+  ...character(serial, { label: true }),
   targetPort: serial.value('targetPort', 'target@port', int),
-  targetModel: serial.value('targetModel', 'target/model@name', word),
+  targetModel: serial.value('targetModel', 'target/model@name', word, {
+    ignored: 'the port is of another model',
+    fine: ['isa-serial', 'pci-serial', 'usb-serial'],
+  }),
   ...address(serial),
 };
 const consoleList = declare('console');
 export const consoleProps = {
-  ...character(consoleList),
-  targetPort: consoleList.value('targetPort', 'target@port', int),
+  ...character(consoleList, { label: true }),
+  targetPort: consoleList.value('targetPort', 'target@port', int, { label: true }),
 };
 const channel = declare('channel');
 export const channelProps = {
-  ...character(channel),
-  mode: channel.value('mode', 'source@mode', oneOf('bind', 'connect')),
+  ...character(channel, { ignored: 'what goes through a channel is not logged' }),
+  mode: channel.value('mode', 'source@mode', oneOf('bind', 'connect'), { label: true }),
   targetName: channel.value('targetName', 'target@name', string),
   clipboard: channel.value('clipboard', 'source/clipboard@copypaste', yesNo),
   mouse: channel.value('mouse', 'source/mouse@mode', oneOf('server', 'client')),
-  addressType: channel.value('addressType', 'address@type', word),
+  addressType: channel.value('addressType', 'address@type', word, { label: true }),
   controller: channel.value('controller', 'address@controller', int),
   port: channel.value('port', 'address@port', int),
 };
@@ -206,18 +234,20 @@ export const graphicsProps = {
     '@type',
     oneOf('vnc', 'spice', 'sdl', 'rdp', 'desktop', 'egl-headless', 'dbus'),
   ),
-  port: graphics.value('port', '@port', int),
-  autoport: graphics.value('autoport', '@autoport', yesNo),
-  listenAttribute: graphics.value('listenAttribute', '@listen', string),
-  socketAttribute: graphics.value('socketAttribute', '@socket', string),
+  port: graphics.value('port', '@port', int, { label: true }),
+  autoport: graphics.value('autoport', '@autoport', yesNo, { label: true }),
+  listenAttribute: graphics.value('listenAttribute', '@listen', string, { label: true }),
+  socketAttribute: graphics.value('socketAttribute', '@socket', string, { label: true }),
   password: graphics.value('password', '@passwd', string, {
     ignored: 'the screen has no password: it is a socket only you can open',
   }),
   keymap: graphics.value('keymap', '@keymap', word),
-  listen: graphics.value('listen', 'listen@type', oneOf('none', 'socket', 'address', 'network')),
-  listenAddress: graphics.value('listenAddress', 'listen@address', string),
-  listenNetwork: graphics.value('listenNetwork', 'listen@network', string),
-  socket: graphics.value('socket', 'listen@socket', string),
+  listen: graphics.value('listen', 'listen@type', oneOf('none', 'socket', 'address', 'network'), {
+    label: true,
+  }),
+  listenAddress: graphics.value('listenAddress', 'listen@address', string, { label: true }),
+  listenNetwork: graphics.value('listenNetwork', 'listen@network', string, { label: true }),
+  socket: graphics.value('socket', 'listen@socket', string, { label: true }),
 };
 
 const video = declare('video');
@@ -244,7 +274,10 @@ export const videoProps = {
   ram: video.value('ram', 'model@ram', int),
   vgamem: video.value('vgamem', 'model@vgamem', int),
   heads: video.value('heads', 'model@heads', int),
-  primary: video.value('primary', 'model@primary', yesNo),
+  primary: video.value('primary', 'model@primary', yesNo, {
+    ignored: 'the first video card is the primary one',
+    fine: (yes, index) => yes === (index === 0),
+  }),
   accel3d: video.value('accel3d', 'model/acceleration@accel3d', yesNo, {
     ignored: 'the screen is drawn without 3D acceleration',
   }),
@@ -278,7 +311,9 @@ export const memballoonProps = {
   ),
   autodeflate: memballoon.value('autodeflate', '@autodeflate', onOff),
   freePageReporting: memballoon.value('freePageReporting', '@freePageReporting', onOff),
-  statsPeriod: memballoon.value('statsPeriod', 'stats@period', int),
+  statsPeriod: memballoon.value('statsPeriod', 'stats@period', int, {
+    ignored: 'how often the balloon’s statistics are read is left to Guesthouse',
+  }),
   ...address(memballoon),
 };
 
@@ -302,19 +337,23 @@ export const watchdogProps = {
 
 const hostdev = declare('hostdev');
 export const hostdevProps = {
-  mode: hostdev.value('mode', '@mode', oneOf('subsystem', 'capabilities')),
+  mode: hostdev.value('mode', '@mode', oneOf('subsystem', 'capabilities'), {
+    ignored: 'only USB devices are passed on',
+    fine: ['subsystem'],
+  }),
   type: hostdev.value(
     'type',
     '@type',
     oneOf('usb', 'pci', 'scsi', 'mdev', 'scsi_host', 'storage', 'misc', 'net'),
   ),
-  managed: hostdev.value('managed', '@managed', yesNo),
+  managed: hostdev.value('managed', '@managed', yesNo, { label: true }),
   vendor: hostdev.value('vendor', 'source/vendor@id', hex(4)),
   product: hostdev.value('product', 'source/product@id', hex(4)),
   usbBus: hostdev.value('usbBus', 'source/address@bus', int),
   usbDevice: hostdev.value('usbDevice', 'source/address@device', int),
   bootOrder: hostdev.value('bootOrder', 'boot@order', int),
   addressType: hostdev.value('addressType', 'address@type', word),
+  addressBus: hostdev.value('addressBus', 'address@bus', int),
   port: hostdev.value('port', 'address@port', word),
 };
 
@@ -331,36 +370,42 @@ export const filesystemProps = {
 
 /** Panic notifier devices; isa on PCs. */
 const panic = declare('panic');
-panic.value('model', '@model', oneOf('isa', 'hyperv', 'pvpanic', 's390', 'pseries'));
+panic.value('model', '@model', oneOf('isa', 'hyperv', 'pvpanic', 's390', 'pseries'), { label: true });
 
 const vsock = declare('vsock');
 export const vsockProps = {
   cid: vsock.value('cid', 'cid@address', int),
-  auto: vsock.value('auto', 'cid@auto', yesNo),
+  auto: vsock.value('auto', 'cid@auto', yesNo, { label: true }),
 };
 
 const meta = declare(null);
 /** What libvirt's schema has no word for, in `<metadata>` under our own namespace. */
 export const metaProps = {
-  kind: meta.value('gh.kind', 'metadata/gh:guest@kind', oneOf('full', 'hybrid', 'paravirtual')),
-  starter: meta.value('gh.starter', 'metadata/gh:guest@starter', word),
-  template: meta.value('gh.template', 'metadata/gh:guest@template', yesNo),
-  autostart: meta.value('gh.autostart', 'metadata/gh:guest@autostart', yesNo),
-  originUuid: meta.value('gh.originUuid', 'metadata/gh:guest/gh:origin@uuid', uuid),
-  originName: meta.value('gh.originName', 'metadata/gh:guest/gh:origin@name', string),
-  originLinked: meta.value('gh.originLinked', 'metadata/gh:guest/gh:origin@linked', yesNo),
-  sshUser: meta.value('gh.sshUser', 'metadata/gh:guest/gh:ssh@user', string),
+  kind: meta.value('gh.kind', 'metadata/gh:guest@kind', oneOf('full', 'hybrid', 'paravirtual'), {
+    label: true,
+  }),
+  starter: meta.value('gh.starter', 'metadata/gh:guest@starter', word, { label: true }),
+  template: meta.value('gh.template', 'metadata/gh:guest@template', yesNo, { label: true }),
+  autostart: meta.value('gh.autostart', 'metadata/gh:guest@autostart', yesNo, { label: true }),
+  originUuid: meta.value('gh.originUuid', 'metadata/gh:guest/gh:origin@uuid', uuid, { label: true }),
+  originName: meta.value('gh.originName', 'metadata/gh:guest/gh:origin@name', string, { label: true }),
+  originLinked: meta.value('gh.originLinked', 'metadata/gh:guest/gh:origin@linked', yesNo, { label: true }),
+  sshUser: meta.value('gh.sshUser', 'metadata/gh:guest/gh:ssh@user', string, { label: true }),
   sshPort: meta.value('gh.sshPort', 'metadata/gh:guest/gh:ssh@host-port', int),
   restrict: meta.value('gh.restrict', 'metadata/gh:guest/gh:network@restrict', yesNo),
-  bootFromDisk: meta.present('gh.bootFromDisk', 'metadata/gh:guest/gh:boot-from-disk'),
-  bootRoot: meta.value('gh.bootRoot', 'metadata/gh:guest/gh:boot-from-disk@disk', word),
+  bootFromDisk: meta.present('gh.bootFromDisk', 'metadata/gh:guest/gh:boot-from-disk', { label: true }),
+  bootRoot: meta.value('gh.bootRoot', 'metadata/gh:guest/gh:boot-from-disk@disk', word, { label: true }),
   /** Format of the variable store, for libvirt before 9.2, whose schema has no word for it. */
   nvramFormat: meta.value('gh.nvramFormat', 'metadata/gh:guest/gh:nvram@format', oneOf('raw', 'qcow2')),
-  notes: meta.value('gh.notes', 'metadata/gh:guest/gh:notes', string),
-  limitCpu: meta.value('gh.limitCpu', 'metadata/gh:guest/gh:limits@cpu-percent', int),
-  limitMemory: meta.value('gh.limitMemory', 'metadata/gh:guest/gh:limits@memory-mib', int),
-  limitReadBps: meta.value('gh.limitReadBps', 'metadata/gh:guest/gh:limits@read-bytes-sec', int),
-  limitWriteBps: meta.value('gh.limitWriteBps', 'metadata/gh:guest/gh:limits@write-bytes-sec', int),
+  notes: meta.value('gh.notes', 'metadata/gh:guest/gh:notes', string, { label: true }),
+  limitCpu: meta.value('gh.limitCpu', 'metadata/gh:guest/gh:limits@cpu-percent', int, { label: true }),
+  limitMemory: meta.value('gh.limitMemory', 'metadata/gh:guest/gh:limits@memory-mib', int, { label: true }),
+  limitReadBps: meta.value('gh.limitReadBps', 'metadata/gh:guest/gh:limits@read-bytes-sec', int, {
+    label: true,
+  }),
+  limitWriteBps: meta.value('gh.limitWriteBps', 'metadata/gh:guest/gh:limits@write-bytes-sec', int, {
+    label: true,
+  }),
 };
 
 const forward = declare('forward');
@@ -372,4 +417,4 @@ export const forwardProps = {
 };
 
 const tag = declare('tag');
-export const tagProps = { name: tag.value('name', '', string) };
+export const tagProps = { name: tag.value('name', '', string, { label: true }) };

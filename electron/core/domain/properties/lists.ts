@@ -5,6 +5,7 @@ const paths = {
   boot: 'os/boot',
   cpuFeature: 'cpu/feature',
   timer: 'clock/timer',
+  iothreadId: 'iothreadids/iothread',
   disk: 'devices/disk',
   controller: 'devices/controller',
   interface: 'devices/interface',

@@ -153,6 +153,10 @@ export interface Property<T> {
   readonly type: ValueType<T>;
   /** Why a run does not honour it, for the list of what we cannot run; null when it does or when it is a label. */
   readonly ignored: string | null;
+  /** Values (of an item) that say what a run does anyway, so that {@link ignored} is nothing to tell. */
+  fine(value: T, index: number): boolean;
+  /** It says nothing about QEMU's command line: a label, or read elsewhere. */
+  readonly label: boolean;
 }
 
 /** Our namespaces by the prefix used in paths and, where free, in the text. */
@@ -188,9 +192,13 @@ function parseStep(text: string): Step {
 /** Every property declared, by key; the reference tests count what the golden files use. */
 export const declared = new Map<string, Property<unknown>>();
 
-export interface DeclareOptions {
+export interface DeclareOptions<T> {
   /** See {@link Property.ignored}. */
   ignored?: string;
+  /** See {@link Property.fine}: a few values, or a test. */
+  fine?: readonly T[] | ((value: T, index: number) => boolean);
+  /** See {@link Property.label}. */
+  label?: boolean;
 }
 
 /**
@@ -198,15 +206,23 @@ export interface DeclareOptions {
  * `present` means the element's presence, `memory(unit)` bytes with a unit attribute.
  */
 export function declare(list: string | null) {
-  const add = <T>(name: string, steps: Step[], place: Place, type: ValueType<T>, options: DeclareOptions) => {
+  const add = <T>(
+    name: string,
+    steps: Step[],
+    place: Place,
+    type: ValueType<T>,
+    options: DeclareOptions<T>,
+  ) => {
     const key = `${list ?? 'domain'}.${name}`;
     if (declared.has(key)) throw new Error(`property ${key} is declared twice`);
-    const property: Property<T> = { key, list, steps, place, type, ignored: options.ignored ?? null };
-    declared.set(key, property as Property<unknown>);
+    const { ignored = null, label = false, fine = [] } = options;
+    const isFine = typeof fine === 'function' ? fine : (value: T) => fine.includes(value);
+    const property: Property<T> = { key, list, steps, place, type, ignored, label, fine: isFine };
+    declared.set(key, property as unknown as Property<unknown>);
     return property;
   };
   return {
-    value<T>(name: string, path: string, type: ValueType<T>, options: DeclareOptions = {}): Property<T> {
+    value<T>(name: string, path: string, type: ValueType<T>, options: DeclareOptions<T> = {}): Property<T> {
       const { steps, attribute } = parsePath(path);
       return add(
         name,
@@ -216,11 +232,16 @@ export function declare(list: string | null) {
         options,
       );
     },
-    present(name: string, path: string, options: DeclareOptions = {}): Property<boolean> {
+    present(name: string, path: string, options: DeclareOptions<boolean> = {}): Property<boolean> {
       return add(name, parsePath(path).steps, { kind: 'presence' }, presence, options);
     },
     /** The value is in bytes. */
-    memory(name: string, path: string, defaultUnit = 'KiB', options: DeclareOptions = {}): Property<number> {
+    memory(
+      name: string,
+      path: string,
+      defaultUnit = 'KiB',
+      options: DeclareOptions<number> = {},
+    ): Property<number> {
       return add(name, parsePath(path).steps, { kind: 'memory', defaultUnit }, bytes, options);
     },
   };

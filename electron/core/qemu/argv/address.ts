@@ -1,4 +1,13 @@
-import { type Domain, diskProps, type Property } from '../../domain/index.ts';
+import {
+  controllerProps,
+  type Domain,
+  diskProps,
+  hostdevProps,
+  inputProps,
+  type Property,
+  serialProps,
+  soundProps,
+} from '../../domain/index.ts';
 
 /** The address properties every PCI device's list declares. */
 export interface AddressProps {
@@ -8,6 +17,19 @@ export interface AddressProps {
   readonly pciFunction: Property<number>;
   readonly pciMultifunction?: Property<boolean>;
 }
+
+/** The address properties of a device that may stand on a USB bus. */
+interface UsbProps {
+  readonly type: Property<string>;
+  readonly bus: Property<number>;
+  readonly port: Property<string>;
+}
+
+export const usbProps = {
+  disk: { type: diskProps.addressType, bus: diskProps.driveBus, port: diskProps.port },
+  input: { type: inputProps.addressType, bus: inputProps.pciBus, port: inputProps.port },
+  hostdev: { type: hostdevProps.addressType, bus: hostdevProps.addressBus, port: hostdevProps.port },
+} as const;
 
 /** How the machine names its buses. */
 export class Buses {
@@ -22,6 +44,7 @@ export class Buses {
     this.micro = /^microvm(-|$)/.test(machine);
     this.virt = /^virt(-|$)/.test(machine);
     this.q35 = /q35/.test(machine) || this.virt;
+    this.usbPorts = this.hasUsbPorts();
   }
 
   get root(): string {
@@ -47,6 +70,45 @@ export class Buses {
         ? { multifunction: true }
         : {}),
     };
+  }
+
+  /**
+   * Bus and port of a USB device. Ports are honoured where all USB devices have one: QEMU gives the free ones out in
+   * the order devices come, and could give away another's.
+   */
+  usb(props: UsbProps, index: number): Record<string, unknown> {
+    if (!this.usbPorts) return {};
+    const bus = this.domain.get(props.bus, index) ?? 0;
+    return { bus: `usb${bus === 0 ? '' : bus}.0`, port: this.domain.get(props.port, index)! };
+  }
+
+  private readonly usbPorts: boolean;
+
+  /** Every USB device has a place on a controller that is there; ports of hubs are not among them. */
+  private hasUsbPorts(): boolean {
+    const { domain } = this;
+    const controllers = new Set(
+      domain
+        .items('controller')
+        .flatMap((_, i) =>
+          domain.get(controllerProps.type, i) === 'usb' && domain.get(controllerProps.model, i) !== 'none'
+            ? [domain.get(controllerProps.index, i) ?? 0]
+            : [],
+        ),
+    );
+    const placed = (props: UsbProps, i: number) =>
+      domain.get(props.type, i) === 'usb' &&
+      /^\d{1,3}$/.test(domain.get(props.port, i) ?? '') &&
+      controllers.has(domain.get(props.bus, i) ?? 0);
+    return (
+      domain.disks().every(({ bus, index }) => bus !== 'usb' || placed(usbProps.disk, index)) &&
+      domain
+        .items('input')
+        .every((_, i) => domain.get(inputProps.bus, i) !== 'usb' || placed(usbProps.input, i)) &&
+      domain.items('hostdev').every((_, i) => placed(usbProps.hostdev, i)) &&
+      !domain.items('sound').some((_, i) => domain.get(soundProps.model, i) === 'usb') &&
+      !domain.items('serial').some((_, i) => domain.get(serialProps.targetType, i) === 'usb-serial')
+    );
   }
 
   /** `virtio-blk` to the driver of this machine's bus, with libvirt's transitional models. */

@@ -1,20 +1,26 @@
 import { GuesthouseError } from '../../../../shared/errors.ts';
-import { controllerProps, type Domain, domainProps } from '../../domain/index.ts';
+import { controllerProps, type Domain, domainProps, iothreadIdProps } from '../../domain/index.ts';
 import type { Buses } from './address.ts';
 import { queuesFor } from './disks.ts';
 import type { Arguments } from './run.ts';
 
 /** The machine's PCI root ports first, since others are plugged into them; then the rest in document order. */
 export function addControllers(args: Arguments, domain: Domain, buses: Buses): void {
-  const iothreads = domain.get(domainProps.iothreads) ?? 0;
-  for (let i = 1; i <= Math.min(iothreads, 64); i++)
-    args.json('-object', { 'qom-type': 'iothread', id: `iothread${i}` });
+  for (const id of iothreads(domain)) args.json('-object', { 'qom-type': 'iothread', id: `iothread${id}` });
   const order = domain.items('controller').map((_, i) => i);
   const isPci = (i: number) => domain.get(controllerProps.type, i) === 'pci';
   const number = (i: number) => domain.get(controllerProps.index, i) ?? 0;
   const pci = order.filter(isPci).sort((a, b) => number(a) - number(b));
   for (const i of pci) addPci(args, domain, buses, i);
   for (const i of order) if (!isPci(i)) addOther(args, domain, buses, i);
+}
+
+/** The ids named, and free ones from 1 on until there are as many as `<iothreads>` says (formatdomain, "IOThreads"). */
+function iothreads(domain: Domain): number[] {
+  const ids = new Set(domain.items('iothreadId').flatMap((_, i) => domain.get(iothreadIdProps.id, i) ?? []));
+  const wanted = Math.min(domain.get(domainProps.iothreads) ?? 0, 64);
+  for (let id = 1; ids.size < wanted; id++) ids.add(id);
+  return [...ids].sort((a, b) => a - b).slice(0, 64);
 }
 
 function addPci(args: Arguments, domain: Domain, buses: Buses, i: number): void {
@@ -95,6 +101,7 @@ function addOther(args: Arguments, domain: Domain, buses: Buses, i: number): voi
         driver: buses.virtio('virtio-serial'),
         ...place,
         id: `virtio-serial${index}`,
+        max_ports: domain.get(controllerProps.ports, i) ?? undefined,
       });
       return;
     case 'scsi': {
@@ -145,5 +152,7 @@ function addUsb(args: Arguments, domain: Domain, buses: Buses, i: number): void 
   const id = index === 0 ? 'usb' : `usb${index}`;
   const start = domain.get(controllerProps.master, i);
   const companion = start === null ? { id } : { masterbus: `${id}.0`, firstport: start };
-  args.json('-device', { driver, ...buses.place(controllerProps, i), ...companion });
+  // As many ports of either speed (libvirt, qemu_command.c).
+  const ports = model.endsWith('xhci') ? (domain.get(controllerProps.ports, i) ?? undefined) : undefined;
+  args.json('-device', { driver, ...buses.place(controllerProps, i), ...companion, p2: ports, p3: ports });
 }

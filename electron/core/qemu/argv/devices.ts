@@ -17,13 +17,17 @@ import {
   vsockProps,
   watchdogProps,
 } from '../../domain/index.ts';
-import type { Buses } from './address.ts';
-import { type Arguments, comma, type QemuRun, socketChardev, socketPath } from './run.ts';
+import { type Buses, usbProps } from './address.ts';
+import type { BootIndex } from './disks.ts';
+import { type Arguments, comma, plainWord, type QemuRun, socketChardev, socketPath } from './run.ts';
 
 /** Serial ports, consoles and channels. The first serial port is the serial console of the window. */
 export function addCharacterDevices(args: Arguments, domain: Domain, run: QemuRun, buses: Buses): void {
   args.add('-chardev', socketChardev('serial0', run.serial, `,logfile=${comma(run.serialLog)},logappend=on`));
-  const serials = domain.count('serial');
+  const own = domain.count('serial');
+  // A console alone is one end of a serial port (formatdomain, "Console").
+  const first = domain.count('console') === 0 ? null : (domain.get(consoleProps.targetType) ?? 'serial');
+  const serials = own === 0 && first === 'serial' ? 1 : own;
   const virtioConsole = domain
     .items('console')
     .findIndex((_, i) => domain.get(consoleProps.targetType, i) === 'virtio');
@@ -34,13 +38,17 @@ export function addCharacterDevices(args: Arguments, domain: Domain, run: QemuRu
       args.add('-chardev', `null,id=serial${i}`);
       args.note(`Serial port ${i + 1} is there, but leads nowhere: the first is the console.`);
     }
+    const port = domain.get(serialProps.targetPort, i);
     args.json('-device', {
       driver: usb ? 'usb-serial' : pci ? 'pci-serial' : 'isa-serial',
+      // COM1 is 0; without a number they are counted as they come.
+      index: !usb && !pci && port !== null && port !== i ? port : undefined,
       ...(pci ? buses.place(serialProps, i) : {}),
       id: `serialport${i}`,
       chardev: `serial${i}`,
     });
   }
+  if (own > 4) args.note('A PC has four serial ports: further ones are left out.');
   if (virtioConsole !== -1) {
     if (serials > 0) args.add('-chardev', 'null,id=console0');
     args.json('-device', {
@@ -88,6 +96,8 @@ export function addScreen(args: Arguments, domain: Domain, run: QemuRun, buses: 
   else {
     args.add('-vnc', `unix:${comma(socketPath(run.vnc))}`);
     const type = domain.get(graphicsProps.type);
+    const keymap = domain.get(graphicsProps.keymap);
+    if (keymap !== null) args.add('-k', plainWord(keymap, 'keyboard layout'));
     if (type !== 'vnc') args.note(`The screen is shown by VNC, not by ${type ?? 'what the XML names'}.`);
   }
   domain.items('video').forEach((_, i) => {
@@ -99,7 +109,11 @@ export function addScreen(args: Arguments, domain: Domain, run: QemuRun, buses: 
     if (bus === 'ps2') return; // the machine's own
     const id = `input${i}`;
     if (bus === 'usb' && type !== 'evdev' && type !== 'passthrough')
-      args.json('-device', { driver: `usb-${type === 'keyboard' ? 'kbd' : type}`, id });
+      args.json('-device', {
+        driver: `usb-${type === 'keyboard' ? 'kbd' : type}`,
+        ...buses.usb(usbProps.input, i),
+        id,
+      });
     else if (bus === 'virtio' && type !== 'evdev' && type !== 'passthrough')
       args.json('-device', { driver: buses.virtio(`virtio-${type}`), ...buses.place(inputProps, i), id });
     else args.note(`The input device ${i + 1} (${type}) is left out.`);
@@ -120,6 +134,10 @@ function addVideo(args: Arguments, domain: Domain, buses: Buses, i: number): voi
   const kib = (property: (typeof videoProps)['vram']) => {
     const value = domain.get(property, i);
     return value === null ? undefined : Math.max(1, Math.round(value / 1024));
+  };
+  const bytes = (property: (typeof videoProps)['vram']) => {
+    const value = domain.get(property, i);
+    return value === null ? undefined : value * 1024;
   };
   const common = { ...buses.place(videoProps, i), id: `video${i}` };
   switch (model) {
@@ -150,6 +168,8 @@ function addVideo(args: Arguments, domain: Domain, buses: Buses, i: number): voi
         driver: first ? 'qxl-vga' : 'qxl',
         ...common,
         vgamem_mb: kib(videoProps.vgamem),
+        ram_size: bytes(videoProps.ram),
+        vram_size: bytes(videoProps.vram),
       });
       return;
     case 'bochs':
@@ -209,7 +229,13 @@ function addSound(args: Arguments, domain: Domain, run: QemuRun, buses: Buses, i
 }
 
 /** Random numbers, balloon, watchdog, TPM, generation id, shared folders, host devices. */
-export function addOthers(args: Arguments, domain: Domain, run: QemuRun, buses: Buses): void {
+export function addOthers(
+  args: Arguments,
+  domain: Domain,
+  run: QemuRun,
+  buses: Buses,
+  boot: BootIndex,
+): void {
   domain.items('rng').forEach((_, i) => {
     const id = `rng${i}`;
     const builtin = domain.get(rngProps.backendModel, i) === 'builtin';
@@ -257,7 +283,7 @@ export function addOthers(args: Arguments, domain: Domain, run: QemuRun, buses: 
     addFilesystem(args, domain, buses, i);
   });
   domain.items('hostdev').forEach((_, i) => {
-    addHostdev(args, domain, i);
+    addHostdev(args, domain, buses, boot, i);
   });
   const cid = domain.get(vsockProps.cid);
   if (domain.count('vsock') > 0)
@@ -281,7 +307,8 @@ function addTpm(args: Arguments, domain: Domain, run: QemuRun): void {
 function addFilesystem(args: Arguments, domain: Domain, buses: Buses, i: number): void {
   const dir = domain.get(filesystemProps.source, i);
   const tag = domain.get(filesystemProps.target, i);
-  if (!dir || !tag) {
+  const type = domain.raw(filesystemProps.type, i)?.trim() ?? 'mount';
+  if (!dir || !tag || type !== 'mount') {
     args.note(`The shared folder ${i + 1} is left out.`);
     return;
   }
@@ -307,7 +334,7 @@ function addFilesystem(args: Arguments, domain: Domain, buses: Buses, i: number)
   });
 }
 
-function addHostdev(args: Arguments, domain: Domain, i: number): void {
+function addHostdev(args: Arguments, domain: Domain, buses: Buses, boot: BootIndex, i: number): void {
   const vendor = domain.get(hostdevProps.vendor, i);
   const product = domain.get(hostdevProps.product, i);
   const bus = domain.get(hostdevProps.usbBus, i);
@@ -318,7 +345,9 @@ function addHostdev(args: Arguments, domain: Domain, i: number): void {
   }
   args.json('-device', {
     driver: 'usb-host',
+    ...buses.usb(usbProps.hostdev, i),
     id: `hostdev${i}`,
+    bootindex: boot('hostdev', i),
     ...(vendor !== null
       ? { vendorid: vendor, productid: product ?? undefined }
       : { hostbus: bus, hostaddr: device }),

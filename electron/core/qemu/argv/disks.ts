@@ -8,7 +8,7 @@ import {
   domainProps,
   runnable,
 } from '../../domain/index.ts';
-import { type Buses, targetNumber } from './address.ts';
+import { type Buses, targetNumber, usbProps } from './address.ts';
 import type { Arguments, QemuRun } from './run.ts';
 
 /** Node names and the device's id, stable for a target: jobs and hot-plug name them. */
@@ -26,8 +26,8 @@ export function diskNodes(target: string): {
   };
 }
 
-/** Disks in order of their boot: QEMU's bootindex by target and interface. */
-export type BootIndex = (kind: 'disk' | 'interface', index: number) => number | undefined;
+/** Devices in order of their boot: QEMU's bootindex of the nth of a kind. */
+export type BootIndex = (kind: 'disk' | 'interface' | 'hostdev', index: number) => number | undefined;
 
 export function addDisks(args: Arguments, domain: Domain, run: QemuRun, buses: Buses, boot: BootIndex): void {
   const seen = new Set<string>();
@@ -83,6 +83,7 @@ function addNodes(args: Arguments, domain: Domain, run: QemuRun, disk: DomainDis
   const { direct, 'no-flush': noFlush } = cacheOf(domain, disk.index);
   const cache = { direct, 'no-flush': noFlush };
   const discard = domain.get(diskProps.discard, disk.index) ?? undefined;
+  const zeroes = domain.get(diskProps.detectZeroes, disk.index) ?? undefined;
   const io = domain.get(diskProps.io, disk.index);
   const fileNode = (name: string, filename: string, readOnly: boolean, driver = 'file') => ({
     driver,
@@ -127,7 +128,8 @@ function addNodes(args: Arguments, domain: Domain, run: QemuRun, disk: DomainDis
     'read-only': disk.readonly,
     cache,
     discard: disk.readonly ? undefined : discard,
-    'detect-zeroes': domain.get(diskProps.detectZeroes, disk.index) ?? undefined,
+    // QEMU refuses to unmap what it may not discard; libvirt asks for less then.
+    'detect-zeroes': zeroes === 'unmap' && discard !== 'unmap' ? 'on' : zeroes,
     ...(supportsBacking(top) ? { backing } : {}),
   });
   return addThrottle(args, domain, disk) ?? nodes.format;
@@ -237,6 +239,7 @@ function addDevice(
       if (drive === null) return;
       args.json('-device', {
         driver: 'usb-storage',
+        ...buses.usb(usbProps.disk, index),
         ...common,
         removable: domain.get(diskProps.removable, index) ?? undefined,
       });
@@ -253,6 +256,14 @@ function addDevice(
       throw new GuesthouseError(
         'unsupported',
         `The disk ${disk.target} is an SD card, which PCs do not have.`,
+        {
+          todo: 'Choose the bus virtio or sata.',
+        },
+      );
+    case 'other':
+      throw new GuesthouseError(
+        'unsupported',
+        `The disk ${disk.target} is on the bus ${domain.raw(diskProps.bus, index)?.trim()}, which PCs do not have.`,
         {
           todo: 'Choose the bus virtio or sata.',
         },

@@ -1,5 +1,12 @@
 import { GuesthouseError } from '../../../../shared/errors.ts';
-import { cpuFeatureProps, type Domain, domainProps, metaProps, timerProps } from '../../domain/index.ts';
+import {
+  cpuFeatureProps,
+  type Domain,
+  domainProps,
+  nvramOf,
+  timerProps,
+  wantsUefi,
+} from '../../domain/index.ts';
 import type { Buses } from './address.ts';
 import { type Arguments, comma, plainWord, type QemuRun } from './run.ts';
 
@@ -14,14 +21,13 @@ export function addMachine(args: Arguments, domain: Domain, run: QemuRun, buses:
     if (vmport !== null) options.push(`vmport=${onOff(vmport)}`);
     const smm = domain.get(domainProps.smm) ?? (domain.get(domainProps.loaderSecure) === true ? true : null);
     if (smm !== null) options.push(`smm=${onOff(smm)}`);
-    const timers = domain.items('timer').map((_, i) => i);
-    const hpet = timers.find((i) => domain.get(timerProps.name, i) === 'hpet');
-    if (hpet !== undefined) options.push(`hpet=${onOff(domain.get(timerProps.present, hpet) !== false)}`);
+    const hpet = timerIndex(domain, 'hpet');
+    if (hpet !== null) options.push(`hpet=${onOff(domain.get(timerProps.present, hpet) !== false)}`);
     // An ACPI element that is missing means no ACPI; import of hand-written XML without <features> does too.
     if (domain.get(domainProps.acpi) !== true) options.push('acpi=off');
   }
   addSleep(args, domain, buses);
-  options.push('dump-guest-core=off');
+  options.push(`dump-guest-core=${onOff(domain.get(domainProps.memoryDumpCore) === true)}`);
   args.add('-machine', options.join(','));
   args.add('-accel', run.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi');
   if (run.accelerator === 'tcg' && domain.get(domainProps.type) === 'kvm')
@@ -30,7 +36,21 @@ export function addMachine(args: Arguments, domain: Domain, run: QemuRun, buses:
   args.add('-smp', processors(domain));
   const uuid = domain.uuid;
   if (uuid) args.add('-uuid', uuid);
-  args.add('-rtc', domain.get(domainProps.clockOffset) === 'localtime' ? 'base=localtime' : 'base=utc');
+  const base = domain.get(domainProps.clockOffset) === 'localtime' ? 'base=localtime' : 'base=utc';
+  args.add('-rtc', tickpolicy(domain, 'rtc') === 'catchup' ? `${base},driftfix=slew` : base);
+  const pit = tickpolicy(domain, 'pit');
+  if (run.accelerator === 'kvm' && !buses.micro && (pit === 'delay' || pit === 'discard'))
+    args.add('-global', `kvm-pit.lost_tick_policy=${pit}`);
+}
+
+function timerIndex(domain: Domain, name: string): number | null {
+  const index = domain.items('timer').findIndex((_, i) => domain.get(timerProps.name, i) === name);
+  return index === -1 ? null : index;
+}
+
+function tickpolicy(domain: Domain, timer: string): string | null {
+  const index = timerIndex(domain, timer);
+  return index === null ? null : domain.get(timerProps.tickpolicy, index);
 }
 
 /** `<pm>`: the chip set's own sleep states. */
@@ -75,9 +95,31 @@ function addCpu(args: Arguments, domain: Domain, run: QemuRun): void {
   // QEMU refuses `host` without KVM; `max` is all that the emulator can do.
   const host = run.accelerator === 'kvm' ? 'host' : 'max';
   const base = mode === 'custom' || (mode === null && model !== null) ? model : mode === null ? null : host;
-  const hidden = domain.get(domainProps.kvmHidden) === true && run.accelerator === 'kvm' ? ',kvm=off' : '';
-  if (base === null && features.length === 0 && hidden === '') return;
-  args.add('-cpu', `${plainWord(base ?? host, 'processor model')}${features.join('')}${hidden}`);
+  const vendor = domain.get(domainProps.cpuVendorId);
+  if (vendor !== null) features.push(`,vendor=${vendorId(vendor)}`);
+  const migratable = domain.get(domainProps.cpuMigratable);
+  if (base === host && migratable !== null) features.push(`,migratable=${onOff(migratable)}`);
+  if (run.accelerator === 'kvm') {
+    const clock = timerIndex(domain, 'kvmclock');
+    if (clock !== null && domain.get(timerProps.present, clock) === false) features.push(',kvmclock=off');
+    if (domain.get(domainProps.kvmHidden) === true) features.push(',kvm=off');
+  }
+  if (base === null && features.length === 0) return;
+  args.add('-cpu', `${plainWord(base ?? host, 'processor model')}${features.join('')}`);
+}
+
+/** Twelve letters as CPUID has them; a comma would end the option (libvirt refuses it too). */
+function vendorId(vendor: string): string {
+  if (!/^[ -+\--~]{12}$/.test(vendor))
+    throw new GuesthouseError(
+      'xml-invalid',
+      'The processor’s vendor must have twelve letters and no comma.',
+      {
+        why: `<model vendor_id> is ${JSON.stringify(vendor)}.`,
+        todo: 'Change it, or take it out.',
+      },
+    );
+  return vendor;
 }
 
 /** `-smp` from `<vcpu>` and `<topology>`. */
@@ -105,25 +147,17 @@ function processors(domain: Domain): string {
 /** Firmware images and direct kernel boot. */
 export function addBoot(args: Arguments, domain: Domain, run: QemuRun, buses: Buses): void {
   const loader = domain.get(domainProps.loader);
-  const nvram = domain.get(domainProps.nvram);
-  const format =
-    domain.get(domainProps.nvramFormat) ??
-    domain.get(metaProps.nvramFormat) ??
-    domain.get(domainProps.nvramTemplateFormat) ??
-    'raw';
-  const firmware =
-    run.firmware ??
-    (loader && nvram ? { code: loader, nvram, nvramFormat: format as 'raw' | 'qcow2' } : null);
+  const firmware = run.firmware ?? namedFirmware(domain);
   if (firmware && !buses.micro) {
-    addPflash(args, 'pflash0', firmware.code, 'raw', true);
+    addPflash(args, 'pflash0', firmware.code, firmware.codeFormat, true);
     addPflash(args, 'pflash1', firmware.nvram, firmware.nvramFormat, false);
     if (domain.get(domainProps.loaderSecure) === true)
       args.add('-global', 'driver=cfi.pflash01,property=secure,value=on');
-  } else if (loader) args.add('-bios', loader);
-  else if (domain.get(domainProps.firmware) === 'efi')
+  } else if (wantsUefi(domain))
     throw new GuesthouseError('unsupported', 'The guest wants UEFI, and no firmware was found for it.', {
       todo: 'Install OVMF (Debian: the package ovmf).',
     });
+  else if (loader) args.add('-bios', loader);
   const kernel = run.kernel ?? domainKernel(domain);
   if (kernel) {
     args.add('-kernel', kernel.kernel);
@@ -148,6 +182,15 @@ function withTsc(args: Arguments, cmdline: string | null | undefined, run: QemuR
   return `${cmdline ? `${cmdline} ` : ''}tsc_early_khz=${run.tscKhz}`;
 }
 
+/** The firmware the XML names whole, when the caller found none. */
+function namedFirmware(domain: Domain): QemuRun['firmware'] {
+  const code = domain.get(domainProps.loader);
+  const nvram = nvramOf(domain);
+  if (!wantsUefi(domain) || code === null || nvram === null) return undefined;
+  const codeFormat = domain.get(domainProps.loaderFormat) ?? 'raw';
+  return { code, codeFormat, nvram: nvram.file, nvramFormat: nvram.format };
+}
+
 function domainKernel(domain: Domain): QemuRun['kernel'] {
   const kernel = domain.get(domainProps.kernel);
   if (!kernel) return undefined;
@@ -158,7 +201,13 @@ function domainKernel(domain: Domain): QemuRun['kernel'] {
   };
 }
 
-function addPflash(args: Arguments, name: string, filename: string, driver: string, readOnly: boolean): void {
+function addPflash(
+  args: Arguments,
+  name: string,
+  filename: string,
+  driver: 'raw' | 'qcow2',
+  readOnly: boolean,
+): void {
   args.json('-blockdev', {
     driver: 'file',
     'node-name': `${name}-file`,
@@ -166,7 +215,14 @@ function addPflash(args: Arguments, name: string, filename: string, driver: stri
     'read-only': readOnly,
     discard: readOnly ? undefined : 'unmap',
   });
-  args.json('-blockdev', { driver, 'node-name': name, file: `${name}-file`, 'read-only': readOnly });
+  args.json('-blockdev', {
+    driver,
+    'node-name': name,
+    file: `${name}-file`,
+    'read-only': readOnly,
+    // Flash stands alone, whatever its header says.
+    backing: driver === 'qcow2' ? null : undefined,
+  });
   // Machine options join those of an earlier -machine.
   args.add('-machine', `${name}=${name}`);
 }

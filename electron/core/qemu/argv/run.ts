@@ -28,6 +28,7 @@ export interface QemuRun extends RunPaths {
   /** Replaces the domain's loader and NVRAM, e.g. when `<os firmware='efi'>` names none. */
   readonly firmware?: {
     readonly code: string;
+    readonly codeFormat: 'raw' | 'qcow2';
     readonly nvram: string;
     readonly nvramFormat: 'raw' | 'qcow2';
   };
