@@ -31,6 +31,7 @@ export type { Core, PortLike } from './api.ts';
 export { type AcquireOptions, acquireCore, type SharedCore } from './owner/acquire.ts';
 export type { Log } from './platform/log.ts';
 export { type LibraryPaths, libraryPaths } from './platform/paths.ts';
+export { decodeXml } from './platform/xml-encoding.ts';
 export { type ForkTerminalHost, forkWithNode } from './terminals/host-process.ts';
 
 export interface CoreDeps {

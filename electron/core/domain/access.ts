@@ -202,13 +202,20 @@ function unset(text: string, from: XmlElement, property: Property<unknown>): str
 
 const isDeclaration = (name: string) => name === 'xmlns' || name.startsWith('xmlns:');
 
+/** Attributes that only tell one element from others of its name: written with it, and nothing without it. */
+const selectors = new Set(
+  [...declared.values()].flatMap(({ steps }) =>
+    steps.flatMap(({ local, where }) => (where ? [`${local}@${where.attribute}`] : [])),
+  ),
+);
+
 /** The outermost element below `from` that would be left with nothing in it if `element` went. */
 function emptyWithout(element: XmlElement, from: XmlElement): XmlElement {
   let outer = element;
   for (let above = outer.parent; above && above !== from && above.parent; above = above.parent) {
     const inner = outer;
     const bare =
-      above.attributes.every((a) => isDeclaration(a.name)) &&
+      above.attributes.every((a) => isDeclaration(a.name) || selectors.has(`${above!.local}@${a.local}`)) &&
       above.children.every((c) => c === inner || (c.kind === 'text' && c.value.trim() === '')) &&
       !meansSomethingEmpty(above);
     if (!bare) break;

@@ -172,8 +172,11 @@ export class Domain {
     const undo = this.#history?.changes.get(key);
     if (undo) {
       const restored = Domain.#own(applySplice(this.text, reverse(undo)));
-      if (restored.get(property, index) === value && (value !== null || !restored.has(property, index)))
-        return this.#next(restored, touched, key, true);
+      // A text that was there and is no value read as null: that is what it is set back to.
+      const first = touched.get(key);
+      const unreadable = first?.kind === 'property' && first.written && first.value === null;
+      const same = value !== null || unreadable || !restored.has(property, index);
+      if (restored.get(property, index) === value && same) return this.#next(restored, touched, key, true);
     }
     return this.#next(Domain.#own(this.#write(property, from, value)), touched, key, false);
   }

@@ -9,6 +9,10 @@ export const goldenDir = path.resolve('electron/core/domain/golden');
 export const elementDocuments = (): { name: string; text: string }[] =>
   xmlIn(path.join(goldenDir, 'elements'));
 
+/** Domains as other programs, hypervisors and people write them: a whole one each. */
+export const foreignDocuments = (): { name: string; text: string }[] =>
+  xmlIn(path.join(goldenDir, 'foreign'));
+
 function xmlIn(dir: string): { name: string; text: string }[] {
   return readdirSync(dir)
     .filter((name) => name.endsWith('.xml'))

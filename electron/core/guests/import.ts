@@ -30,6 +30,7 @@ import {
 } from '../domain/index.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import { isInside, writeAtomic } from '../platform/fs.ts';
+import { decodeXml } from '../platform/xml-encoding.ts';
 import { addAgreed, withRealPaths } from './consent.ts';
 import { syncFile } from './copy-disk.ts';
 import type { CreateDeps } from './create-spec.ts';
@@ -266,7 +267,7 @@ export async function readXmlFile(file: string): Promise<string> {
             ? `It has ${stat.size} bytes; at most ${maxFile} are read.`
             : 'It is no ordinary file.',
         });
-      return await handle.readFile('utf8');
+      return decodeXml(await handle.readFile(), full);
     } finally {
       await handle.close();
     }

@@ -6,6 +6,7 @@ import { GuesthouseError, toWire, type WireError } from '../../../shared/errors.
 import { hostnameFrom } from '../../../shared/model/names.ts';
 import { Domain, domainProps } from '../domain/index.ts';
 import { exists, makePrivateDir, syncDir, syncFolder, writeAtomic } from '../platform/fs.ts';
+import { decodeXml } from '../platform/xml-encoding.ts';
 
 /** Bytes of a domain XML that is read at all; libvirt's own are 5 to 20 kB. */
 const maxXml = 2 << 20;
@@ -42,7 +43,7 @@ function readXml(file: string): string {
       throw new GuesthouseError('xml-invalid', 'The domain XML is too large.', {
         why: `${file} has ${size} bytes; more than ${maxXml} are not read.`,
       });
-    return readFileSync(fd, 'utf8');
+    return decodeXml(readFileSync(fd), file);
   } finally {
     closeSync(fd);
   }

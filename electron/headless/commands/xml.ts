@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { XmlCheck, XmlProblem } from '../../../shared/ipc/guests.ts';
+import { decodeXml } from '../../core/index.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { plain } from '../output.ts';
 import type { Runner } from '../run.ts';
@@ -19,7 +20,7 @@ function readXml(file: string): string {
           ? `It has ${stat.size} bytes; at most ${largest} are read.`
           : 'It is no ordinary file.',
       });
-    return readFileSync(file, 'utf8');
+    return decodeXml(readFileSync(file), file);
   } catch (error) {
     if (error instanceof GuesthouseError) throw error;
     throw new GuesthouseError('not-found', `${file} cannot be read.`, {
