@@ -87,6 +87,8 @@ function unplaced(domain: Domain, index: number): Domain {
     diskProps.pciBus,
     diskProps.pciSlot,
     diskProps.pciFunction,
+    diskProps.pciMultifunction,
+    diskProps.port,
     diskProps.driveTarget,
     diskProps.driveUnit,
     diskProps.addressType,

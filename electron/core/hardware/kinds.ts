@@ -206,6 +206,7 @@ function unplaced(domain: Domain, lists: readonly (keyof typeof placed)[]): Doma
         props.pciBus,
         props.pciSlot,
         props.pciFunction,
+        props.pciMultifunction,
         props.addressType,
       ] as Property<never>[])
         made = made.set(property, null, i);

@@ -2,7 +2,15 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { createOverlay } from '../disks/index.ts';
-import { type Domain, diskProps, interfaceProps, metaProps, nvramOf, withNvram } from '../domain/index.ts';
+import {
+  type Domain,
+  diskProps,
+  domainProps,
+  interfaceProps,
+  metaProps,
+  nvramOf,
+  withNvram,
+} from '../domain/index.ts';
 import { addAgreed, readAgreed } from '../guests/consent.ts';
 import type { CreateDeps } from '../guests/create-spec.ts';
 import { launchGuest, serialLog } from '../guests/launch.ts';

@@ -145,7 +145,8 @@ export const interfaceProps = {
     fine: ['qemu'],
   }),
   queues: net.value('queues', 'driver@queues', int, { ignored: 'the card has one queue', fine: [1] }),
-  link: net.value('link', 'link@state', oneOf('up', 'down')),
+  /** Set before the guest runs, by QMP. */
+  link: net.value('link', 'link@state', oneOf('up', 'down'), { label: true }),
   mtu: net.value('mtu', 'mtu@size', int),
   bootOrder: net.value('bootOrder', 'boot@order', int),
   backend: net.value('backend', 'backend@type', oneOf('default', 'passt'), {
