@@ -12,7 +12,6 @@ const name = z
   .trim()
   .min(1, 'A snapshot needs a name.')
   .max(100, 'A name can have at most 100 characters.')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   .regex(/^[^\u0000-\u001f\u007f]*$/, 'A name is one line.');
 
 export const snapshotContract = {

@@ -40,8 +40,6 @@ export function comparisonProblem(state: GuestState): { readonly why: string; re
         why: 'Its memory is saved: a start would use that up, and the shutdown after it would lose it.',
         todo: 'Resume it and compare while it runs, or discard what is saved.',
       };
-    case 'unreachable':
-      return { why: 'Its QEMU does not answer.', todo: 'Wait until it does, or force it off.' };
     case 'broken':
       return { why: 'Its definition or a disk cannot be read.', todo: 'Mend it first.' };
     case 'unreachable':

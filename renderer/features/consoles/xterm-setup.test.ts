@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Bridge } from '../../../shared/ipc/contract.ts';
 import { useSettings } from '../../stores/settings.ts';
-import tokens from '../../ui/tokens.css?raw';
+import tokensText from '../../ui/tokens.css?raw';
 import { makeXterm, type Xterm } from './xterm-setup.ts';
 
 let xterm: Xterm;
@@ -86,7 +86,7 @@ describe('a console', () => {
 });
 
 describe('the colours of consoles', () => {
-  const tokens = [...tokens.matchAll(/--term-([a-z-]+):\s*(#[0-9a-f]{6})/g)].map(
+  const tokens = [...tokensText.matchAll(/--term-([a-z-]+):\s*(#[0-9a-f]{6})/g)].map(
     ([, name, value]) => [name!, value!] as const,
   );
   const names = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'];
