@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
-import { exists } from '../platform/fs.ts';
+import { exists, syncDir, syncPath } from '../platform/fs.ts';
 import type { JobControl } from './qemu-img.ts';
 
 export interface CopyResult {
@@ -28,7 +28,9 @@ export async function copyImage(from: string, to: string, control: JobControl = 
     const shared = await reflink(from, temp);
     if (!shared) await copySparse(from, temp, control);
     await fs.chmod(temp, 0o600);
+    await syncPath(temp);
     await fs.rename(temp, target);
+    await syncDir(path.dirname(target));
     return { shared };
   } catch (error) {
     await fs.rm(temp, { force: true });
@@ -67,7 +69,6 @@ async function copySparse(from: string, to: string, { signal, progress }: JobCon
         at += bytesRead;
         progress?.(at / size);
       }
-      await target.sync();
     } finally {
       await target.close();
     }

@@ -13,8 +13,8 @@ export interface WriteOptions {
   gid?: number;
   /** Keep the replaced file's extended attributes, such as its SELinux label; default true. */
   keepXattrs?: boolean;
-  /** A file of the guest whose extended attributes a *new* file gets: a sibling with the right SELinux label. */
-  xattrsFrom?: string;
+  /** A file of the guest whose SELinux label a *new* file gets; its access lists and others are its own. */
+  labelFrom?: string;
   /** Overwrite the replaced file's bytes on the disk with zeros first: for private keys. */
   overwrite?: boolean;
   /** Make missing folders (0755, root). */
@@ -24,6 +24,7 @@ export interface WriteOptions {
 /** Attributes that must not outlive the content they were made for (capabilities(7), IMA). */
 const contentBound = new Set(['security.capability', 'security.ima', 'security.evm']);
 const maxContent = 64 << 20;
+const selinux = 'security.selinux';
 const safeAttribute = /^[\w.:@-]+$/;
 
 /**
@@ -121,6 +122,11 @@ export class EditPlan {
     const place = await this.places.locateIn(parent, baseOf(path));
     if (place.existing === null) {
       this.places.planned.delete(place.path);
+      return;
+    }
+    // Named before, as by a list of all that is in a folder: gone with what was in it.
+    if (place.before?.change.kind === 'removed') {
+      if (options.overwrite) this.places.put(place, { overwrite: true, change: place.before.change });
       return;
     }
     if (place.existing.type === 'directory') {
@@ -236,9 +242,10 @@ export class EditPlan {
     if (existing) {
       if (options.keepXattrs === false) return all;
       all = await fs.xattrs(existing);
-    } else if (options.xattrsFrom !== undefined) {
-      const model = await this.guest.resolveIfAny(options.xattrsFrom, false);
-      if (model) all = await model.mount.fs.xattrs(model.inode);
+    } else if (options.labelFrom !== undefined) {
+      const model = await this.guest.resolveIfAny(options.labelFrom, false);
+      const label = model ? (await model.mount.fs.xattrs(model.inode)).get(selinux) : undefined;
+      if (label) all.set(selinux, label);
     }
     for (const [name, value] of all)
       if (value.length > fs.blockSize)

@@ -82,7 +82,7 @@ describe('an edit', () => {
     const report = await editDisk(raw, policy, options, async (edit) => {
       await edit.write('/etc/machine-id', 'ffffffffffffffffffffffffffffffff\n');
       await edit.write('/etc/hostname', 'web-01\n');
-      await edit.write('/etc/new', 'new', { mode: 0o600, uid: 1000, gid: 1001, xattrsFrom: '/etc/hostname' });
+      await edit.write('/etc/new', 'new', { mode: 0o600, uid: 1000, gid: 1001, labelFrom: '/etc/hostname' });
       await edit.symlink('/etc/machine-id', '/var/lib/dbus/machine-id');
       await edit.symlink('../with space', '/etc/link to');
       await edit.remove('/etc/ssh', { recursive: true });

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
 import { releaseAttributeBlocks } from './attribute-blocks.ts';
 import { replayJournal, runDebugfs, verifyFilesystem, writeScript } from './debugfs.ts';
@@ -185,6 +186,8 @@ async function readBack(file: string, changes: readonly PlannedChange[]): Promis
     const ext4 = await Ext4.open(reader);
     const last = new Map(changes.map((change) => [change.path, change]));
     for (const change of last.values()) {
+      // Its folder went too, and that folder's inode may be another file by now.
+      if (last.get(dirname(change.path))?.change.kind === 'removed') continue;
       let folder = await ext4.readInode(change.folderInode || rootInode);
       for (const name of change.newFolders)
         folder = await ext4.readInode((await ext4.lookup(folder, name)) ?? 0);

@@ -2,7 +2,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { run } from '../platform/exec.ts';
-import { exists } from '../platform/fs.ts';
+import { exists, syncDir, syncPath } from '../platform/fs.ts';
 import { blockdevOf } from './blockdev.ts';
 import { inspectForeign } from './foreign.ts';
 import { type DiskRef, type ImageFormat, type ImageInfo, type ImagePolicy, inspectChain } from './image.ts';
@@ -79,7 +79,7 @@ const foreign: Readonly<Partial<Record<ProbedFormat, string>>> = {
 
 /**
  * Copies a disk into a new stand-alone image, its whole chain flattened. The source is opened by nodes we name
- * ourselves. Written to a temporary name, so that the target appears whole or not at all.
+ * ourselves. Written to a temporary name, so that the target appears whole and on the disk, or not at all.
  * @throws {GuesthouseError} `disk-in-use` when a QEMU writes to the source, `no-space`, `name-taken`, `disk-refused`;
  *   cancelled when `signal` fires
  */
@@ -121,7 +121,10 @@ export async function convertImage(
   );
   try {
     await run(argv, { signal: options.signal, onStdout: tell });
+    // qemu-img convert leaves its output to the host's cache: after a power cut the name would be there, the data not.
+    await syncPath(temp);
     await fs.rename(temp, to);
+    await syncDir(path.dirname(to));
   } catch (error) {
     await fs.rm(temp, { force: true });
     if (options.most !== undefined && isTooLarge(error))

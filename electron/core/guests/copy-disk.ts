@@ -2,6 +2,7 @@ import * as fs from 'node:fs/promises';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import { run } from '../platform/exec.ts';
+import { syncPath } from '../platform/fs.ts';
 
 /**
  * Copies a disk image as a file of its own: by reflink where the file system can, else with its holes kept. The copy is
@@ -44,21 +45,11 @@ export async function copyDisk(
       },
     );
     await fs.chmod(target, 0o600);
-    await syncFile(target);
+    await syncPath(target);
   } catch (error) {
     await fs.rm(target, { force: true });
     throw error;
   } finally {
     clearInterval(timer);
-  }
-}
-
-/** fsync(2). */
-export async function syncFile(file: string): Promise<void> {
-  const handle = await fs.open(file, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

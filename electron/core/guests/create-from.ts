@@ -11,9 +11,8 @@ import {
 } from '../disks/index.ts';
 import { type Domain, type NewDisk, type NewFirmware, newDomain } from '../domain/index.ts';
 import type { OperationContext } from '../operations/runner.ts';
-import { writeAtomic } from '../platform/fs.ts';
+import { syncPath, writeAtomic } from '../platform/fs.ts';
 import { addAgreed, withRealPaths } from './consent.ts';
-import { syncFile } from './copy-disk.ts';
 import type { CreateDeps, ParsedCreate } from './create-spec.ts';
 import { findUefi } from './firmware.ts';
 import { serialLog } from './launch.ts';
@@ -167,7 +166,7 @@ async function takeImage(
       progress: (fraction) => op.progress(fraction === null ? null : fraction * 0.95),
     });
     await grow(own, spec);
-    await syncFile(own);
+    await syncPath(own);
     return { ...final, backing: [] };
   }
   if (format !== 'raw' && format !== 'qcow2')
@@ -189,7 +188,7 @@ async function takeImage(
   );
   if (from.mode === 'in-place') return { file: source.path, format };
   await createOverlay(own, { path: source.path, format }, policy, wanted === null ? {} : { size: wanted });
-  await syncFile(own);
+  await syncPath(own);
   return final;
 }
 
@@ -199,7 +198,7 @@ async function grow(file: string, spec: ParsedCreate): Promise<void> {
   const ref = { path: file, format: 'qcow2' } as const;
   assertGrows(spec.diskSize * gib, (await inspectImage(ref, standAlone)).virtualSize);
   await growDisk(ref, spec.diskSize * gib, standAlone);
-  await syncFile(file);
+  await syncPath(file);
 }
 
 function assertGrows(wanted: number | null, size: number | null): void {
@@ -235,7 +234,7 @@ async function firmwareFor(
     standAlone,
     { signal: op.signal },
   );
-  await syncFile(store);
+  await syncPath(store);
   return {
     code: code.file,
     codeFormat: code.format,

@@ -10,10 +10,10 @@ import { type IdentityValues, makeValues } from '../identity/values.ts';
 import { stageGivenKeys } from '../keys/given.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import { run } from '../platform/exec.ts';
-import { writeAtomic } from '../platform/fs.ts';
+import { syncPath, writeAtomic } from '../platform/fs.ts';
 import { buildStarter, type StarterImage } from '../templates/starter/build.ts';
 import { prepareCloudImage } from './cloud/prepare.ts';
-import { copyDisk, syncFile } from './copy-disk.ts';
+import { copyDisk } from './copy-disk.ts';
 import { createFrom, type FileSource, type KnownSystem } from './create-from.ts';
 import type { CreateDeps, ParsedCreate } from './create-spec.ts';
 import { serialLog } from './launch.ts';
@@ -139,7 +139,7 @@ export class Creator {
         verification: 'planned',
         before: null,
       });
-      await syncFile(disk);
+      await syncPath(disk);
       op.check();
       await loadOne(this.deps, await store.publish(staged, id));
     } catch (error) {

@@ -29,10 +29,9 @@ import {
   withNvram,
 } from '../domain/index.ts';
 import type { OperationContext } from '../operations/runner.ts';
-import { isInside, writeAtomic } from '../platform/fs.ts';
+import { isInside, syncPath, writeAtomic } from '../platform/fs.ts';
 import { decodeXml } from '../platform/xml-encoding.ts';
 import { addAgreed, withRealPaths } from './consent.ts';
-import { syncFile } from './copy-disk.ts';
 import type { CreateDeps } from './create-spec.ts';
 import { foreignFormats } from './describe.ts';
 import { readable } from './firmware.ts';
@@ -189,7 +188,7 @@ export class Importer {
         throw new GuesthouseError('unsupported', `A ${said} image cannot stand below a linked disk.`, {
           todo: 'Copy it: that converts it.',
         });
-      await syncFile(target);
+      await syncPath(target);
       domain = domain
         .set(diskProps.file, path.join(folder, file), disk.index)
         .set(diskProps.format, 'qcow2', disk.index)
@@ -205,7 +204,7 @@ export class Importer {
         policy,
         { signal: op.signal },
       );
-      await syncFile(target);
+      await syncPath(target);
       domain = withNvram(domain, path.join(folder, 'nvram.qcow2'), 'qcow2');
     }
     return withOwnLogs(domain, serialLog(folder));

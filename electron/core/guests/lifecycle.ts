@@ -41,11 +41,7 @@ export class Lifecycle {
   constructor(private readonly deps: LifecycleDeps) {}
 
   async start(ref: string): Promise<Started> {
-    const { id, state, stored } = this.deps.registry.get(ref);
-    if (!isLive(state)) {
-      await recoverTransaction(stored.folder);
-      await recoverRevert(stored.folder);
-    }
+    const { id } = this.deps.registry.get(ref);
     const entry = await refresh(this.deps, id);
     if (entry.state === 'broken') throw broken(entry);
     const { job } = this.allow(entry, 'start');
@@ -212,8 +208,13 @@ export class Lifecycle {
 
   private async runStart(id: string, op: OperationContext): Promise<void> {
     const { registry, monitor } = this.deps;
+    const { job } = this.allow(registry.get(id), 'start');
+    // An edit of its disk that failed half-way; one that is under way holds the lock that this job has.
+    const before = registry.get(id).stored.folder;
+    const recovered = await recoverTransaction(before);
+    const reverted = await recoverRevert(before);
+    if (recovered !== 'none' || reverted) await this.askConsent(await refresh(this.deps, id));
     const entry = registry.get(id);
-    const { job } = this.allow(entry, 'start');
     const { folder } = entry.stored;
     const saved = job === 'restore' ? await readSaved(folder) : null;
     registry.update(id, {

@@ -73,6 +73,7 @@ export async function loadOne(deps: LoadingDeps, stored: StoredGuest): Promise<E
   await settleMemory(stored.folder);
   // Nothing runs: an edit that a kill interrupted is finished or forgotten before anybody uses the disk.
   const recovered = await recoverTransaction(stored.folder);
+  await deps.store.dropHalfDone(stored.id);
   const reverted = await recoverRevert(stored.folder);
   const now = recovered === 'none' && !reverted ? stored : await deps.store.read(stored.id);
   const facts = await readFacts(deps, now);

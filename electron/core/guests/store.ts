@@ -13,6 +13,9 @@ const maxXml = 2 << 20;
 
 export const domainFile = 'domain.xml';
 
+/** Where an image is made that takes a disk's place when it is done. */
+export const halfDone = (disk: string): string => `${disk}.next`;
+
 /** A guest as its folder says: either a domain or the reason why there is none. */
 export interface StoredGuest {
   /** The folder's name. */
@@ -150,6 +153,13 @@ export class GuestStore {
     await fs.rename(folder, grave);
     await syncDir(this.root);
     await fs.rm(grave, { recursive: true, force: true });
+  }
+
+  /** Removes images that were to take a disk's place ({@link halfDone}) when a kill came. */
+  async dropHalfDone(id: string): Promise<void> {
+    const folder = this.folder(id);
+    for (const name of await fs.readdir(folder).catch(() => [] as string[]))
+      if (/\.next(\.part)?$/.test(name)) await fs.rm(path.join(folder, name), { force: true });
   }
 
   /**

@@ -3,8 +3,8 @@ import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { convertImage, type ImagePolicy, inspectImage } from '../disks/index.ts';
 import { type Domain, domainProps, nvramOf, wantsUefi } from '../domain/index.ts';
+import { syncPath } from '../platform/fs.ts';
 import type { QemuRun } from '../qemu/argv.ts';
-import { syncFile } from './copy-disk.ts';
 import { type FirmwareImage, findUefi, readable, templateOf } from './firmware.ts';
 
 type RunFirmware = NonNullable<QemuRun['firmware']>;
@@ -84,7 +84,7 @@ export async function prepareFirmware(plan: FirmwarePlan, policy: ImagePolicy): 
       { path: temporary, format: 'qcow2' },
       policy,
     );
-    await syncFile(temporary);
+    await syncPath(temporary);
     await fs.rename(temporary, firmware.nvram);
   }
   return firmware;

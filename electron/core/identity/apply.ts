@@ -1,25 +1,33 @@
 import { randomBytes } from 'node:crypto';
+import { posix } from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { type EditOptions, type EditPlan, editDisk } from '../disks/edit.ts';
 import { countEspSeeds, openGuestDisk, refreshEspSeed, UnsupportedDiskError } from '../disks/index.ts';
 import { type DiskSet, DiskTree } from './disk-tree.ts';
-import { editByGuestfish, guestfishOpens, readByGuestfish, withinReach } from './guestfish.ts';
+import { editByGuestfish, guestfishOpens, readByGuestfish, slowWarning } from './guestfish.ts';
 import type { PartPlan, Step } from './plan/context.ts';
 import { type IdentityPlanRequest, planIdentity } from './plan.ts';
+import { withinReach } from './remote.ts';
 import type { GuestTree, TreeEdit } from './tree.ts';
 
 type Change = Step['change'];
 
-/** Says what would change, without touching the disk. */
+/**
+ * Says what would change, without touching the disk.
+ * @param ask makes the request, once, from what is on the disk
+ */
 export async function previewIdentity(
   set: DiskSet,
-  request: IdentityPlanRequest,
+  ask: IdentityPlanRequest | ((tree: GuestTree) => Promise<IdentityPlanRequest>),
 ): Promise<PartPlan & { readonly changes: readonly Change[] }> {
-  const plan = await withTree(set, (tree, reach) => planWithin(tree, request, reach));
-  return {
-    ...plan,
-    changes: [...plan.steps.map((step) => step.change), ...(await espChanges(set, request))],
-  };
+  return withTree(set, async (tree, reach) => {
+    const request = typeof ask === 'function' ? await ask(tree) : ask;
+    const plan = await planWithin(tree, request, reach);
+    return {
+      ...plan,
+      changes: [...plan.steps.map((step) => step.change), ...(await espChanges(set, request))],
+    };
+  });
 }
 
 /** The boot loader's seed is in no tree: it stands on the EFI system partition (bootctl(1)). */
@@ -45,7 +53,7 @@ async function planWithin(tree: GuestTree, request: IdentityPlanRequest, reach: 
   if (reach === 'own') return planIdentity(tree, request);
   const { parts, warnings } = withinReach(request.parts);
   const plan = await planIdentity(tree, { ...request, parts });
-  return { ...plan, warnings: [...plan.warnings, ...warnings] };
+  return { ...plan, warnings: [...plan.warnings, slowWarning, ...warnings] };
 }
 
 /** The error of a disk that guestfish opens where ours cannot; else it is thrown. */
@@ -139,6 +147,7 @@ async function putEdits(edit: EditPlan, edits: readonly TreeEdit[]): Promise<voi
           uid: one.uid,
           gid: one.gid,
           overwrite: one.shred,
+          labelFrom: await labelledSibling(edit, one.path),
         });
         break;
       case 'remove':
@@ -151,4 +160,19 @@ async function putEdits(edit: EditPlan, edits: readonly TreeEdit[]): Promise<voi
         await edit.mkdir(one.path, { mode: one.mode, uid: one.uid, gid: one.gid });
         break;
     }
+}
+
+/**
+ * A file whose SELinux label suits a new one at `path`: without one an enforcing system keeps sshd from its own key.
+ * What stands in the same folder has it mostly, and the folder's label else (a new file inherits that).
+ */
+async function labelledSibling(edit: EditPlan, path: string): Promise<string | undefined> {
+  const folder = posix.dirname(path);
+  const keys = ['ed25519', 'ecdsa', 'rsa'].map((kind) => `${folder}/ssh_host_${kind}_key`);
+  const likely = [...keys, `${folder}/sshd_config`, folder];
+  for (const file of likely) {
+    if (file === path) continue;
+    if (await edit.guest.resolveIfAny(file, false)) return file;
+  }
+  return undefined;
 }

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { IdentityRow } from '../../../shared/model/identity.ts';
@@ -70,17 +71,47 @@ describe('booted clones', () => {
 
   it('are repaired over SSH by values made here, confirmed only by a later boot', async () => {
     const [id] = ids;
-    const before = (await rowOf(id!)).facts!;
+    // What people do: copy the folder. Now two guests have one UUID and one MAC, and this one runs.
+    const folder = path.join(home.paths.guests, id!);
+    const twin = path.join(home.paths.guests, 'twin-00000000');
+    execFileSync('cp', ['-r', folder, twin]);
+    const xml = path.join(twin, 'domain.xml');
+    const text = readFileSync(xml, 'utf8').replaceAll(folder, twin);
+    writeFileSync(xml, text.replace(/<name>[^<]*</, '<name>twin<'));
+    await test.close();
+    test = await openTestCore(home.paths);
+    const labels = await rowOf(id!, true);
+    const before = labels.facts!;
+    const pins = () => readFileSync(path.join(folder, 'known_hosts'), 'utf8').trim().split('\n');
+    const oldPins = pins();
+
+    const first = await test.core.call('identity.planRepair', { ids: [id!] });
+    expect(first.items[0]).toMatchObject({ via: 'ssh', error: null });
+    await test.done(await test.core.call('identity.repair', { planId: first.planId }));
+    const repaired = await rowOf(id!);
+    const { identity } = first.items[0]!;
+    expect(repaired).toMatchObject({ uuid: identity.uuid, verification: 'restart-needed', restorable: true });
+    expect(repaired.uuid).not.toBe(labels.uuid);
+    expect(repaired.macs).not.toEqual(labels.macs);
+    expect(repaired.facts!.machineId).toBe(identity.machineId);
+
+    // Everything goes back, also what stands in the definition; it was read by its old keys again.
+    await test.done(await test.core.call('identity.restore', { id: id! }));
+    const restored = await rowOf(id!);
+    expect(restored).toMatchObject({ uuid: labels.uuid, macs: labels.macs, restorable: false });
+    expect(restored.facts).toMatchObject({ machineId: before.machineId, hostKeys: before.hostKeys });
+    expect(oldPins.every((line) => pins().includes(line))).toBe(true);
+    await test.core.call('guests.delete', { id: 'twin-00000000' });
+
     const plan = await test.core.call('identity.planRepair', { ids: [id!] });
-    expect(plan.items[0]).toMatchObject({ via: 'ssh', error: null });
     await test.done(await test.core.call('identity.repair', { planId: plan.planId }));
     const row = await rowOf(id!);
     expect(row.verification).toBe('restart-needed');
     expect(row.facts!.machineId).toBe(plan.items[0]!.identity.machineId);
     expect(row.facts!.machineId).not.toBe(before.machineId);
     // The new keys are pinned: the old ones would be refused, and are gone from the file.
-    const pinned = readFileSync(path.join(home.paths.guests, id!, 'known_hosts'), 'utf8');
-    expect(pinned.trim().split('\n')).toHaveLength(2);
+    expect(pins().filter((line) => line.startsWith(`${row.uuid} `))).toHaveLength(2);
+    for (const line of oldPins) expect(pins()).not.toContain(line);
     await test.done(await test.core.call('identity.verify', { id: id! }));
     expect((await rowOf(id!)).verification).toBe('restart-needed');
     await test.done(await test.core.call('guests.reboot', { id: id! }));

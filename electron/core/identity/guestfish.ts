@@ -1,12 +1,11 @@
 import { CancelledError, GuesthouseError } from '../../../shared/errors.ts';
-import type { IdentityPart } from '../../../shared/model/identity.ts';
 import { inspectChain, type UnsupportedDiskError } from '../disks/index.ts';
 import { findProgram } from '../disks/limits.ts';
 import type { FilesystemKind } from '../disks/signatures.ts';
 import { run } from '../platform/exec.ts';
 import type { DiskSet } from './disk-tree.ts';
 import type { MemoryTree } from './memory-tree.ts';
-import { applyInput, applyScript, parseSnapshot, snapshotScript } from './remote.ts';
+import { alsoInteresting, applyInput, applyScript, parseSnapshot, snapshotScript } from './remote.ts';
 import type { TreeEdit } from './tree.ts';
 
 /**
@@ -18,35 +17,15 @@ import type { TreeEdit } from './tree.ts';
 /** What is tried. LUKS is not: nobody has given the key. */
 const openable: ReadonlySet<FilesystemKind> = new Set(['lvm', 'xfs', 'btrfs', 'mdraid', 'f2fs']);
 
-/** Beside what the SSH repair looks at: cloud-init, and who may log in. */
-const alsoInteresting =
-  '/etc/cloud/cloud.cfg /var/lib/cloud /var/lib/cloud/* /var/lib/cloud/seed/nocloud /root/.ssh /root/.ssh/authorized_keys /home/* /home/*/.ssh /home/*/.ssh/authorized_keys';
-
-/** Parts that reach further into the tree than is sent. */
-const beyond: readonly IdentityPart[] = ['logs', 'histories', 'tmp', 'user-ssh'];
-
 /** True when guestfish is installed and knows what the disk holds. */
 export async function guestfishOpens(error: UnsupportedDiskError): Promise<boolean> {
   if (error.kinds.includes('luks') || !error.kinds.some((kind) => openable.has(kind))) return false;
   return (await findProgram('guestfish')) !== null;
 }
 
-/** The parts that can be done this way, and what to say of the others. */
-export function withinReach(parts: readonly IdentityPart[]): {
-  readonly parts: readonly IdentityPart[];
-  readonly warnings: readonly string[];
-} {
-  const left = parts.filter((part) => beyond.includes(part));
-  return {
-    parts: parts.filter((part) => !beyond.includes(part)),
-    warnings: [
-      'The disk is opened by guestfish: each look and each change takes the better part of a minute.',
-      ...(left.length > 0
-        ? [`On this disk these stay as they are: ${left.join(', ')}. Remove them inside the guest.`]
-        : []),
-    ],
-  };
-}
+/** What to say of a disk that is reached this way. */
+export const slowWarning =
+  'The disk is opened by guestfish: each look and each change takes the better part of a minute.';
 
 const snapshot = snapshotScript(alsoInteresting);
 

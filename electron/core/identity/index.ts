@@ -8,25 +8,25 @@ import {
   type RepairPlan,
 } from '../../../shared/model/identity.ts';
 import type { Announce, Handlers } from '../api.ts';
+import { lockOf } from '../guests/lifecycle.ts';
 import { guestPolicy, refresh } from '../guests/loading.ts';
 import { nameOf, type StoredGuest } from '../guests/store.ts';
 import { isLive } from '../guests/transitions.ts';
-import { makePrivateDir } from '../platform/fs.ts';
 import { domainOf, sourceDisks } from '../templates/sources.ts';
 import { previewIdentity } from './apply.ts';
+import { planOverSsh, repairOverSsh, restoreOverSsh } from './over-ssh.ts';
 import { IdentityOverview, type OverviewDeps } from './overview.ts';
-import { planIdentity } from './plan.ts';
-import { type IdentityRecord, readRecord, saveBefore, writeRecord } from './record.ts';
-import { applyInput, applyScript } from './remote.ts';
+import { neededKinds } from './plan/host-keys.ts';
+import { readRecord, writeRecord } from './record.ts';
 import {
   definitionChanges,
   type PlannedRepair,
   repairOnDisk,
   restoreOnDisk,
   shownIdentity,
-  withIdentity,
 } from './repair.ts';
-import { makeValues } from './values.ts';
+import type { GuestTree } from './tree.ts';
+import { type IdentityValues, makeValues } from './values.ts';
 
 export interface IdentityDeps extends OverviewDeps {
   readonly announce: Announce;
@@ -86,13 +86,17 @@ export function createIdentity(deps: IdentityDeps) {
             todo: 'Start it and shut it down, then repair it.',
           },
         );
-      const snapshot = via === 'ssh' ? await overview.read(target.id, { ask: true, sudo: true }) : null;
+      const snapshot =
+        via === 'ssh' ? await overview.read(target.id, { ask: true, sudo: true, whole: true }) : null;
       const hostname = snapshot?.facts.hostname ?? domain?.name ?? null;
-      const values = await makeValues(hostname, ['ed25519', 'ecdsa']);
-      const request = { mode: 'repair' as const, parts, values, macs };
+      let values!: IdentityValues;
+      const ask = async (tree: GuestTree) => {
+        values = await makeValues(hostname, await neededKinds(tree, ['ed25519', 'ecdsa']));
+        return { mode: 'repair' as const, parts, values, macs };
+      };
       const plan = snapshot
-        ? await planOverSsh(snapshot.tree, request)
-        : await previewIdentity(disksOf(entry!.stored), request);
+        ? await planOverSsh(snapshot.tree, await ask(snapshot.tree))
+        : await previewIdentity(disksOf(entry!.stored), ask);
       const repair = { values, parts, uuid, macs };
       return {
         ...repair,
@@ -117,68 +121,8 @@ export function createIdentity(deps: IdentityDeps) {
     }
   }
 
-  async function planOverSsh(...[tree, request]: Parameters<typeof planIdentity>) {
-    const plan = await planIdentity(tree, request);
-    return { ...plan, changes: plan.steps.map((step) => step.change) };
-  }
-
-  async function repairOverSsh(repair: PlannedRepair, signal: AbortSignal): Promise<void> {
-    const { item } = repair;
-    const snapshot = await overview.read(item.id, { ask: true, sudo: true, signal });
-    const plan = await planIdentity(snapshot.tree, {
-      mode: 'repair',
-      parts: repair.parts,
-      values: repair.values,
-      macs: repair.macs,
-    });
-    const edits = plan.steps.map((step) => step.edit);
-    const folder = overview.recordFolder(item);
-    await makePrivateDir(folder);
-    const record: IdentityRecord = {
-      version: 1,
-      writtenAt: clock.now(),
-      machineId: repair.parts.includes('machine-id') ? repair.values.machineId : null,
-      hostname: repair.parts.includes('hostname') ? repair.values.hostname : null,
-      hostKeys: repair.parts.includes('host-keys')
-        ? repair.values.hostKeys.map((key) => key.fingerprint)
-        : [],
-      bootIdThen: snapshot.facts.bootId,
-      verification: 'restart-needed',
-      before: { files: await saveBefore(snapshot.tree, edits), uuid: null, macs: [] },
-    };
-    // The old values are on this machine before the first byte changes there.
-    await writeRecord(folder, record);
-    const output = await remote.run(item.id, ['sh', '-c', applyScript], {
-      input: applyInput(edits),
-      sudo: true,
-      ask: true,
-      signal,
-    });
-    if (!output.trimEnd().endsWith('applied'))
-      throw new GuesthouseError('program-failed', `The identity of ${item.name} was not written whole.`, {
-        todo: 'Repair it again, or put the old values back.',
-        detail: output.slice(-2000),
-      });
-    if (repair.parts.includes('host-keys'))
-      await remote.pin(
-        item.id,
-        repair.values.hostKeys.map((key) => {
-          const [type, base64] = key.publicKey.split(' ');
-          return { type: type!, key: base64! };
-        }),
-      );
-    const entry = item.kind === 'guest' ? registry.find(item.id) : undefined;
-    if (entry?.stored.domain && (repair.uuid !== null || repair.macs.size > 0))
-      await deps.store.inTurn(entry.id, async () => {
-        const { domain } = await deps.store.read(entry.id);
-        if (domain) await deps.store.write(entry.id, withIdentity(domain, repair.uuid, repair.macs));
-        await refresh(deps, entry.id);
-      });
-    await overview.read(item.id, { ask: true, sudo: false, signal });
-  }
-
   async function runRepair(repair: PlannedRepair, signal: AbortSignal): Promise<void> {
-    if (repair.item.via === 'ssh') return repairOverSsh(repair, signal);
+    if (repair.item.via === 'ssh') return repairOverSsh(deps, overview, repair, signal);
     const entry = await refresh(deps, repair.item.id);
     if (isLive(entry.state))
       throw new GuesthouseError('wrong-state', `${repair.item.name} was started meanwhile.`, {
@@ -246,17 +190,23 @@ export function createIdentity(deps: IdentityDeps) {
         'identity.repair',
         repairs.length === 1 ? `Repairing ${only!.item.name}` : `Repairing ${repairs.length} machines`,
         repairs.length === 1 ? only!.item.id : null,
-        repairs.length === 1 && only!.item.kind === 'guest' ? `guest:${only!.item.id}` : 'identity.repair',
+        repairs.length === 1 && only!.item.kind === 'guest' ? lockOf(only!.item.id) : 'identity.repair',
         async (op) => {
           const failed: { name: string; error: WireError }[] = [];
           for (const [index, repair] of repairs.entries()) {
             op.check();
             op.phase(repair.item.name);
             op.progress(index / repairs.length);
-            await runRepair(repair, op.signal).catch((error: unknown) => {
-              op.check();
-              failed.push({ name: repair.item.name, error: toWire(error) });
-            });
+            const { kind, id, name } = repair.item;
+            const run = () => runRepair(repair, op.signal);
+            // Alone it has the lock already; of many, each is held while its turn lasts.
+            const mine = repairs.length === 1 || kind === 'server';
+            await (mine ? run() : runner.hold(lockOf(id), `Repairing ${name}`, run)).catch(
+              (error: unknown) => {
+                op.check();
+                failed.push({ name: repair.item.name, error: toWire(error) });
+              },
+            );
           }
           if (failed.length > 0) {
             const { code, message, why, todo, detail } = failed[0]!.error;
@@ -272,24 +222,26 @@ export function createIdentity(deps: IdentityDeps) {
       );
     },
     'identity.restore': async ({ id: ref }) => {
-      const entry = await refresh(deps, registry.get(ref).id);
-      const record = await readRecord(entry.stored.folder);
+      const server = remote.servers().find((one) => one.id === ref || one.name === ref);
+      const entry = server ? null : await refresh(deps, registry.get(ref).id);
+      const item = server
+        ? { kind: 'server' as const, ...server }
+        : { kind: 'guest' as const, id: entry!.id, name: nameOf(entry!.stored) };
+      const record = await readRecord(overview.recordFolder(item));
       if (!record?.before)
-        throw new GuesthouseError(
-          'not-found',
-          `There are no old values of ${nameOf(entry.stored)} to put back.`,
-        );
-      if (isLive(entry.state) || entry.state === 'saved')
-        throw new GuesthouseError('wrong-state', `${nameOf(entry.stored)} must be off for that.`, {
-          todo: 'Shut it down first.',
+        throw new GuesthouseError('not-found', `There are no old values of ${item.name} to put back.`);
+      if (entry?.state === 'saved')
+        throw new GuesthouseError('wrong-state', `${item.name} is saved: its memory holds its identity.`, {
+          todo: 'Start it, or start it and shut it down, first.',
         });
       const { before } = record;
       return start(
         'identity.restore',
-        `Putting back the old identity of ${nameOf(entry.stored)}`,
-        entry.id,
-        `guest:${entry.id}`,
+        `Putting back the old identity of ${item.name}`,
+        item.id,
+        server ? 'identity.repair' : lockOf(item.id),
         async (op) => {
+          if (!entry || isLive(entry.state)) return restoreOverSsh(deps, overview, item, before, op.signal);
           await restoreOnDisk(
             { ...entry.stored, domain: domainOf(entry.stored) },
             disksOf(entry.stored),

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DiskRef, imageUse } from '../disks/index.ts';
+import { type DiskRef, imageUse, openGuestDisk, withinFolders } from '../disks/index.ts';
 import { debugfs, tempDir, tool } from '../disks/testing/make-disk.ts';
 import { baseEnv } from '../platform/exec.ts';
 import { openTestCore, type TestCore } from '../testing/core.ts';
@@ -165,6 +165,13 @@ describe.each(kinds.map((kind) => [nameOf(kind), kind] as const))('%s', (name, k
       const file = sealed.disks[0]!;
       const now = espSeed({ path: file.file!, format: file.format as 'raw' | 'qcow2' });
       expect(now.equals(espSeed(await diskOf(name)))).toBe(false);
+      const own = await diskOf(name);
+      await check(
+        { path: file.file!, format: own.format },
+        kind,
+        await readTree(own, home.paths.data),
+        seal.changes,
+      );
     }
   });
 });
@@ -223,6 +230,13 @@ describe('a disk that cannot be edited', () => {
 
   it('has its unclean journal replayed first, so that no boot undoes the edit', async () => {
     const disk = disks.get('unclean')!;
+    // A key that is made anew gets the SELinux label of its sibling, or an enforcing sshd could not read it.
+    const keys = '/etc/ssh/ssh_host';
+    debugfs(disk.path, [
+      `ea_set ${keys}_ed25519_key security.selinux system_u:object_r:sshd_key_t:s0`,
+      `rm ${keys}_ecdsa_key`,
+      `rm ${keys}_ecdsa_key.pub`,
+    ]);
     const listed = debugfs(disk.path, ['blocks /etc/hostname']).replace(/^debugfs.*$/gm, '');
     const newer = path.join(scratch, 'newer');
     const size = Number(/^Block size: *(\d+)$/m.exec(debugfs(disk.path, ['stats']))![1]);
@@ -232,6 +246,12 @@ describe('a disk that cannot be edited', () => {
     const repair = await plan('unclean');
     await test.done(await test.core.call('identity.repair', { planId: repair.planId }));
     fsck(disk.path, plain);
+    const guest = await openGuestDisk(disk, withinFolders(home.paths.data));
+    for (const kind of ['ed25519', 'ecdsa'])
+      expect(String((await guest.xattrs(`${keys}_${kind}_key`)).get('security.selinux'))).toContain(
+        'sshd_key_t',
+      );
+    await guest.close();
     const { rows } = await test.core.call('identity.audit', {});
     expect(rows.find((row) => row.name === 'unclean')!.facts).toMatchObject({
       machineId: repair.items[0]!.identity.machineId,

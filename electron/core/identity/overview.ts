@@ -10,7 +10,7 @@ import { sourceDisks } from '../templates/sources.ts';
 import { type AuditSubject, DiskAuditor } from './audit.ts';
 import { findDuplicates } from './duplicates.ts';
 import { readRecord } from './record.ts';
-import { parseSnapshot, type RemoteSnapshot, snapshotScript } from './remote.ts';
+import { alsoInteresting, parseSnapshot, type RemoteSnapshot, snapshotScript } from './remote.ts';
 import type { RemoteMachines } from './remote-machines.ts';
 
 export interface OverviewDeps extends LifecycleDeps {
@@ -43,9 +43,17 @@ export class IdentityOverview {
   /** Reads a running machine. @throws what ssh says */
   async read(
     ref: string,
-    options: { ask: boolean; sudo: boolean; signal?: AbortSignal },
+    options: {
+      ask: boolean;
+      sudo: boolean;
+      /** With what a repair may change beside the identity itself. */
+      whole?: boolean;
+      sudoPassword?: { text: string | null };
+      signal?: AbortSignal;
+    },
   ): Promise<RemoteSnapshot> {
-    const output = await this.deps.remote.run(ref, ['sh', '-c', snapshotScript()], options);
+    const script = snapshotScript(options.whole ? alsoInteresting : '');
+    const output = await this.deps.remote.run(ref, ['sh', '-c', script], options);
     const snapshot = await parseSnapshot(output, this.deps.clock.now());
     this.overSsh.set(ref, { facts: snapshot.facts, error: null });
     return snapshot;

@@ -3,11 +3,14 @@ import { identityPartIds } from '../../../shared/model/identity.ts';
 import { readFacts } from './facts.ts';
 import { type HostKey, makeHostKey } from './hostkeys.ts';
 import { MemoryTree } from './memory-tree.ts';
+import { neededKinds } from './plan/host-keys.ts';
 import { renamedHosts } from './plan/hostname.ts';
 import { replaceMacs } from './plan/network-config.ts';
 import { planIdentity } from './plan.ts';
 import { type IdentityValues, makeValues } from './values.ts';
 
+const seed = '/var/lib/cloud/seed/nocloud';
+const owner = { mode: 0o600, uid: 0, gid: 0 };
 const oldId = '8d1e0c2b7e81d94c0f9a5d1f6c0b277c';
 let old: Record<'ed25519' | 'ecdsa' | 'rsa', HostKey>;
 let values: IdentityValues;
@@ -75,10 +78,17 @@ describe('a clone', () => {
       '/srv/keys/host_rsa': old.rsa.privateKey,
       '/srv/keys/host ed': old.ed25519.privateKey,
     });
-    const { facts } = await applied(tree);
+    const kinds = await neededKinds(tree, ['ed25519', 'ecdsa']);
+    expect([await neededKinds(debian(), ['ed25519']), kinds]).toEqual([
+      ['ed25519'],
+      ['ed25519', 'ecdsa', 'rsa'],
+    ]);
+    // Made once: what the preview shows is what is written.
+    const own = { ...values, hostKeys: [...values.hostKeys, await makeHostKey('rsa', 'root@web-01')] };
+    const { facts } = await applied(tree, { values: own });
     const at = (path: string) => facts.hostKeys.find((key) => key.path === path);
     expect(at('/srv/keys/host_rsa')).toMatchObject({ type: 'ssh-rsa' });
-    expect(at('/srv/keys/host_rsa')?.fingerprint).not.toBe(old.rsa.fingerprint);
+    expect(at('/srv/keys/host_rsa')?.fingerprint).toBe(own.hostKeys[2]!.fingerprint);
     expect(at('/srv/keys/host ed')?.fingerprint).toBe(values.hostKeys[0]!.fingerprint);
   });
 
@@ -99,6 +109,59 @@ describe('a clone', () => {
     expect(userData).toContain('ssh_deletekeys: false');
     expect(userData).toContain(values.hostKeys[0]!.publicKey.trim());
     expect(await tree.stat('/var/lib/cloud/instances')).toBeNull();
+  });
+
+  it('leaves nothing of a cloud-init seed of ours when sealed, and speaks of another', async () => {
+    const tree = debian({ '/etc/cloud/cloud.cfg': '' });
+    await applied(tree);
+    const sealed = await applied(tree, { mode: 'seal', values: null });
+    expect(await tree.readdir(seed)).toEqual([]);
+    const gone = sealed.plan.steps.filter(({ edit }) => edit.path.startsWith(`${seed}/`));
+    expect(gone).toHaveLength(2);
+    for (const { edit } of gone) expect(edit).toMatchObject({ action: 'remove', shred: true });
+    const foreign = debian({
+      '/etc/cloud/cloud.cfg': '',
+      [`${seed}/meta-data`]: 'instance-id: i-0\n',
+      [`${seed}/user-data`]: `#cloud-config\nssh_keys:\n  rsa_private: |\n    ${old.rsa.privateKey}`,
+    });
+    const kept = await applied(foreign, { mode: 'seal', values: null });
+    expect(await foreign.readdir(seed)).toHaveLength(2);
+    expect(kept.plan.warnings).toEqual([expect.stringContaining('private keys that Guesthouse did not')]);
+  });
+
+  it('gives a seed of ours the new keys and name when only those are repaired, as the same instance', async () => {
+    const tree = debian({ '/etc/cloud/cloud.cfg': '' });
+    await applied(tree);
+    const kept = `/var/lib/cloud/instances/${values.instanceId}`;
+    tree.put(`${kept}/user-data.txt`, (await tree.readFile(`${seed}/user-data`, 1 << 16))!, owner);
+    tree.put(`${kept}/sem/config_ssh`, Buffer.from(''), owner);
+    const next = await makeValues('web-09', ['ed25519', 'ecdsa']);
+    const parts = ['host-keys', 'hostname'] as const;
+    const { plan } = await applied(tree, { mode: 'repair', parts, values: next });
+    const read = async (name: string) => String(await tree.readFile(`${seed}/${name}`, 1 << 16));
+    expect(await read('meta-data')).toBe(`instance-id: ${values.instanceId}\nlocal-hostname: web-09\n`);
+    expect(await read('user-data')).toContain(next.hostKeys[0]!.publicKey.trim());
+    expect(await read('user-data')).toContain('hostname: web-09');
+    expect(await read('user-data')).not.toContain(values.hostKeys[0]!.publicKey.trim());
+    expect(await tree.readdir(kept)).toEqual(['sem']);
+    for (const { edit } of plan.steps)
+      if (edit.path.startsWith('/var/lib/cloud')) expect(edit).toMatchObject({ shred: true });
+    // The name alone leaves the keys of the seed as they are.
+    await applied(tree, { mode: 'repair', parts: ['hostname'], values: { ...values, hostname: 'web-10' } });
+    expect(await read('user-data')).toContain('hostname: web-10');
+    expect(await read('user-data')).toContain(next.hostKeys[0]!.publicKey.trim());
+  });
+
+  it('overwrites the key a link leads to, and leaves a file in place of the link', async () => {
+    const tree = debian({
+      '/etc/ssh/ssh_host_ed25519_key': { link: '../../var/keys/ed' },
+      '/var/keys/ed': old.ed25519.privateKey,
+    });
+    const { plan } = await applied(tree, { parts: ['host-keys'] });
+    expect((await tree.lstat('/etc/ssh/ssh_host_ed25519_key'))?.type).toBe('file');
+    expect(plan.steps.map(({ edit }) => edit)).toContainEqual(
+      expect.objectContaining({ action: 'remove', path: '/var/keys/ed', shred: true }),
+    );
   });
 
   it('authorises keys for a user beside the ones that are there', async () => {

@@ -2,7 +2,7 @@ import { GuesthouseError } from '../../../shared/errors.ts';
 import type { IdentityPart, PlannedIdentity } from '../../../shared/model/identity.ts';
 import { readHostname } from './facts.ts';
 import { planAuthorizedKeys } from './plan/authorized-keys.ts';
-import { planCloudInit } from './plan/cloud-init.ts';
+import { planCloudInit, planSeedAgain } from './plan/cloud-init.ts';
 import type { PartPlan, PartPlanners, PlanMode, Step } from './plan/context.ts';
 import { planHostKeys } from './plan/host-keys.ts';
 import { planHostname } from './plan/hostname.ts';
@@ -57,6 +57,13 @@ export async function planIdentity(tree: GuestTree, request: IdentityPlanRequest
     steps.push(...plan.steps);
     warnings.push(...plan.warnings);
   }
+  if (!request.parts.includes('cloud-init'))
+    steps.push(
+      ...(await planSeedAgain(context, {
+        keys: request.parts.includes('host-keys'),
+        name: request.parts.includes('hostname'),
+      })),
+    );
   if (request.authorizedKeys)
     steps.push(
       ...(await planAuthorizedKeys(tree, request.authorizedKeys.user, request.authorizedKeys.lines)),

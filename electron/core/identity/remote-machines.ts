@@ -1,4 +1,4 @@
-import { ensurePinned, hostKeyName } from '../ssh/hostkeys.ts';
+import { ensurePinned, hostKeyName, pinnedKeys } from '../ssh/hostkeys.ts';
 import { type PublicHostKey, pinHostFile } from '../ssh/known-hosts.ts';
 import { askpassFor, runRemote, type SshSurroundings } from '../ssh/remote.ts';
 import type { Targets } from '../ssh/targets.ts';
@@ -17,11 +17,20 @@ export interface RemoteMachines {
       readonly input?: string;
       readonly sudo?: boolean;
       readonly ask?: boolean;
+      readonly sudoPassword?: { text: string | null };
       readonly signal?: AbortSignal;
     },
   ): Promise<string>;
-  /** Replaces the pinned host keys of a guest or server. */
-  pin(ref: string, keys: readonly PublicHostKey[]): Promise<void>;
+  /**
+   * Pins host keys of a guest or server, in place of those it has or, with `keep`, beside them.
+   * @param how `name`: file them under this one, such as the UUID it is about to get
+   * @returns the keys that were pinned before
+   */
+  pin(
+    ref: string,
+    keys: readonly PublicHostKey[],
+    how?: { readonly keep?: boolean; readonly name?: string },
+  ): Promise<readonly PublicHostKey[]>;
 }
 
 /** Milliseconds for reading a machine that is not asked about anything: a dead one must not hold the page up. */
@@ -61,11 +70,15 @@ export function remoteMachines(access: {
         await askpass.close();
       }
     },
-    async pin(ref, keys) {
+    async pin(ref, keys, { keep = false, name } = {}) {
       const target = await access.targets.resolve(ref);
+      const before = await pinnedKeys(target);
       const [file] = target.knownHosts;
+      const all = [...(keep ? before : []), ...keys];
+      const once = [...new Map(all.map(({ type, key }) => [`${type} ${key}`, { type, key }])).values()];
       // The name ssh itself looks the keys up by: an alias of ~/.ssh/config may stand for another host and port.
-      if (file !== undefined) await pinHostFile(file, await hostKeyName(target), keys);
+      if (file !== undefined) await pinHostFile(file, name ?? (await hostKeyName(target)), once);
+      return before;
     },
   };
 }

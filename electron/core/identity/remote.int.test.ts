@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -24,15 +25,16 @@ let root = '';
 const inRoot = (script: string) =>
   script
     .replaceAll(/(?<![\w/])\/(etc|var|usr\/lib\/os-release)/g, `${root}/$1`)
-    .replace('dbus-uuidgen >', 'no-such-program >')
     // This machine's own sshd has nothing to say here.
     .replace('sshd -T', `printf 'port 22\\nhostkey %s\\n' ${root}/etc/own`);
 /** Busybox's shell and tools where it is there, as on Alpine. */
 const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((file) => existsSync(file));
 const shells = ['sh', ...(busybox === undefined ? [] : ['busybox'])];
-function sh(shell: string, script: string, input = ''): string {
-  const PATH = shell === 'sh' ? process.env.PATH : join(root, 'applets');
-  return execFileSync(shell === 'sh' ? 'sh' : join(root, 'applets/sh'), ['-c', inRoot(script)], {
+function sh(shell: string, script: string, input = '', dbus = false): string {
+  const applets = join(root, 'applets');
+  const PATH = shell === 'sh' ? [...(dbus ? [applets] : []), process.env.PATH].join(':') : applets;
+  const own = dbus ? script : script.replace('command -v dbus-uuidgen', 'command -v no-such-program');
+  return execFileSync(shell === 'sh' ? 'sh' : join(applets, 'sh'), ['-c', inRoot(own)], {
     input,
     encoding: 'utf8',
     env: { PATH },
@@ -57,7 +59,7 @@ beforeEach(async () => {
   writeFileSync(join(root, 'etc/ssh/ssh_host_ed25519_key.pub'), key.publicKey);
   writeFileSync(join(root, 'var/lib/dhcp/x.leases'), 'lease');
   if (busybox) {
-    mkdirSync(join(root, 'applets'));
+    mkdirSync(join(root, 'applets'), { recursive: true });
     execFileSync(busybox, ['--install', '-s', join(root, 'applets')]);
   }
 });
@@ -93,6 +95,42 @@ describe('identity over a shell', () => {
     expect(statSync(join(root, 'etc/ssh/ssh_host_ed25519_key')).mode & 0o777).toBe(0o600);
     expect(readlinkSync(join(root, 'var/lib/dbus/machine-id'))).toBe('/etc/machine-id');
     expect(() => statSync(join(root, 'var/lib/dhcp/x.leases'))).toThrow();
+  });
+
+  it.each(shells)('that breaks off leaves every old file, and no new one, with %s', async (shell) => {
+    const [id, name] = ['etc/machine-id', 'etc/hostname'].map((file) => join(root, file));
+    const edits = [
+      { action: 'write' as const, path: id!, content: Buffer.from('new\n'), mode: 0o444 },
+      { action: 'remove' as const, path: name! },
+    ];
+    const whole = applyInput(edits);
+    const cut = whole.slice(0, whole.lastIndexOf('e -'));
+    expect(() => sh(shell, applyScript, cut)).toThrow('did not arrive whole');
+    expect(readFileSync(id!, 'utf8')).toMatch(/^8d1e/);
+    expect(readFileSync(name!, 'utf8')).toBe('old\n');
+    expect(readdirSync(join(root, 'etc')).join()).not.toContain('guesthouse');
+  });
+
+  it.each(shells)('says so when dbus-uuidgen is not content, with %s', async (shell) => {
+    const edit = {
+      action: 'write' as const,
+      path: join(root, 'etc/machine-id'),
+      content: Buffer.from('0123456789abcdef0123456789abcdef\n'),
+    };
+    mkdirSync(join(root, 'applets'), { recursive: true });
+    const fake = join(root, 'applets/dbus-uuidgen');
+    const content = (code: number) => {
+      const answer = `case $1 in --get) cat ${root}/etc/machine-id ;; *) exit ${code} ;; esac`;
+      writeFileSync(fake, `#!/bin/sh\n${answer}\n`, { mode: 0o755 });
+    };
+    content(1);
+    expect(() => sh(shell, applyScript, applyInput([edit]), true)).toThrow('dbus-uuidgen is not content');
+    content(0);
+    expect(sh(shell, applyScript, applyInput([edit]), true)).toBe('applied\n');
+    // Keys alone have nothing to do with it.
+    content(1);
+    const key = { ...edit, path: join(root, 'etc/ssh/ssh_host_ed25519_key'), shred: true };
+    expect(sh(shell, applyScript, applyInput([key]), true)).toBe('applied\n');
   });
 
   it.each(shells)('names with newlines, large files and links are told apart, with %s', async (shell) => {

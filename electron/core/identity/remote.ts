@@ -1,5 +1,5 @@
 import { GuesthouseError } from '../../../shared/errors.ts';
-import type { IdentityFacts } from '../../../shared/model/identity.ts';
+import type { IdentityFacts, IdentityPart } from '../../../shared/model/identity.ts';
 import { readFacts } from './facts.ts';
 import { MemoryTree } from './memory-tree.ts';
 import type { TreeEdit } from './tree.ts';
@@ -21,6 +21,7 @@ const interesting = [
   '/var/lib/dhcp/* /var/lib/dhclient/* /var/lib/dhcpcd/* /etc/dhcpcd.duid /etc/dhcpcd.secret /var/lib/NetworkManager/*',
   '/var/lib/systemd/network/* /var/lib/wicked/* /var/lib/connman/*/*.lease /var/db/dhcpcd*',
   '/etc/udev/rules.d/*net*.rules /etc/systemd/network/* /etc/netplan/* /etc/NetworkManager/system-connections/*',
+  '/var/lib/cloud/seed/nocloud/*-data /var/lib/cloud/instances/guesthouse-*/*.txt* /var/lib/cloud/instances/guesthouse-*/obj.pkl',
   '/etc/network/interfaces /etc/network/interfaces.d/* /etc/sysconfig/network-scripts/ifcfg-* /etc/sysconfig/network/ifcfg-*',
 ].join(' ');
 
@@ -71,37 +72,88 @@ stat -c '%f %u %g %s' "$@" | {
 }
 `;
 
+/** What a repair over SSH or by guestfish looks at beside that: cloud-init, and who may log in. */
+export const alsoInteresting =
+  '/etc/cloud/cloud.cfg /var/lib/cloud /var/lib/cloud/* /var/lib/cloud/seed/nocloud /root/.ssh /root/.ssh/authorized_keys /home/* /home/*/.ssh /home/*/.ssh/authorized_keys';
+
+/** Parts that reach further into the tree than is sent. */
+const beyond: readonly IdentityPart[] = ['logs', 'histories', 'tmp', 'user-ssh'];
+
+/** The parts that can be done with what the scripts send, and what to say of the others. */
+export function withinReach(parts: readonly IdentityPart[]): {
+  readonly parts: readonly IdentityPart[];
+  readonly warnings: readonly string[];
+} {
+  const left = parts.filter((part) => beyond.includes(part));
+  return {
+    parts: parts.filter((part) => !beyond.includes(part)),
+    warnings:
+      left.length > 0
+        ? [`On this machine these stay as they are: ${left.join(', ')}. Remove them inside it.`]
+        : [],
+  };
+}
+
 /**
- * Reads lines of edits from stdin and applies them: a temporary file beside the target, owner and mode, then rename.
- * Ends with the check of machine-id(5)'s documented procedure: `dbus-uuidgen --ensure` must be content.
+ * Reads lines of edits from stdin and applies them. First every file is written beside its target, with owner and mode;
+ * only when all of them and the last line are there, they take their places: a connection that breaks leaves all of the
+ * old. From then on a hang-up stops nothing. Ends with the check of machine-id(5)'s documented procedure:
+ * `dbus-uuidgen --ensure` must be content.
  */
 export const applyScript = `
 set -eu
 umask 077
 command -v restorecon >/dev/null 2>&1 || restorecon() { :; }
-command -v shred >/dev/null 2>&1 || shred() { :; }
+command -v shred >/dev/null 2>&1 ||
+  shred() { head -c "$(wc -c <"$3")" /dev/zero | dd of="$3" conv=notrunc 2>/dev/null; }
 d() { printf %s "$1" | base64 -d; }
-while read -r action mode uid gid path content; do
-  p=$(d "$path"; printf x); p=\${p%x}
+list=
+each() {
+  printf %s "$list" | while read -r action path content; do
+    p=$(d "$path"; printf x); p=\${p%x}; t=$p.guesthouse-new
+    "$1"
+  done
+}
+drop() { case $action in w*) rm -f -- "$t" ;; esac; }
+old() { case $action in *s) [ ! -f "$p" ] || [ -L "$p" ] || shred -n1 -- "$p" 2>/dev/null || : ;; esac; }
+place() {
   case $action in
-    w) t=$(mktemp "$p.XXXXXX")
-       if [ "$content" = - ]; then : > "$t"; else d "$content" > "$t"; fi
-       if [ "$mode" = - ]; then [ ! -e "$p" ] || chmod "$(stat -Lc %a "$p")" "$t"; else chmod "$mode" "$t"; fi
-       if [ "$uid" = - ]; then [ ! -e "$p" ] || chown "$(stat -Lc %u:%g "$p")" "$t"; else chown "$uid:$gid" "$t"; fi
-       if [ -f "$p" ] && [ ! -L "$p" ]; then
-         case $p in *_key|*seed*) shred -n1 "$p" 2>/dev/null || : ;; esac
-       fi
-       mv -f "$t" "$p"
-       restorecon "$p" 2>/dev/null || : ;;
-    r) if [ -d "$p" ] && [ ! -L "$p" ]; then rm -rf -- "$p"; else
-         case $p in *_key|*seed*) shred -n1 "$p" 2>/dev/null || : ;; esac
-         rm -f -- "$p"; fi ;;
+    w*) old; mv -f -- "$t" "$p"; restorecon "$p" 2>/dev/null || : ;;
+    r*) if [ -d "$p" ] && [ ! -L "$p" ]; then rm -rf -- "$p"; else old; rm -f -- "$p"; fi ;;
     l) rm -f -- "$p"; ln -s "$(d "$content")" "$p" ;;
-    d) mkdir -p "$p"; chmod "$mode" "$p"; [ "$uid" = - ] || chown "$uid:$gid" "$p" ;;
-    e) [ "$p" = end ] && sync && break ;;
+  esac
+}
+trap 'each drop' EXIT
+whole= id=
+while read -r action mode uid gid path content; do
+  p=$(d "$path"; printf x); p=\${p%x}; t=$p.guesthouse-new
+  case $action in
+    e) whole=yes; break ;;
+    d) mkdir -p "$p"; chmod "$mode" "$p"; [ "$uid" = - ] || chown "$uid:$gid" "$p"; continue ;;
+    l) list="$list$action $path $content
+" ;;
+    *) list="$list$action $path
+" ;;
+  esac
+  case $p in */etc/machine-id) id=yes ;; esac
+  case $action in w*)
+    rm -f -- "$t"
+    ( set -C; if [ "$content" = - ]; then : > "$t"; else d "$content" > "$t"; fi )
+    if [ "$uid" = - ]; then [ ! -e "$p" ] || chown "$(stat -Lc %u:%g "$p")" "$t"; else chown "$uid:$gid" "$t"; fi
+    if [ "$mode" = - ]; then [ ! -e "$p" ] || chmod "$(stat -Lc %a "$p")" "$t"; else chmod "$mode" "$t"; fi ;;
   esac
 done
-if command -v dbus-uuidgen >/dev/null 2>&1; then dbus-uuidgen --ensure && [ "$(dbus-uuidgen --get)" = "$(cat /etc/machine-id)" ]; fi
+[ "$whole" = yes ] || { echo 'The edits did not arrive whole.' >&2; exit 1; }
+trap '' HUP INT PIPE TERM
+each place
+trap - EXIT
+sync
+if [ "$id" = yes ] && command -v dbus-uuidgen >/dev/null 2>&1; then
+  if ! { dbus-uuidgen --ensure && [ "$(dbus-uuidgen --get)" = "$(cat /etc/machine-id)" ]; }; then
+    echo 'The new values are written, but dbus-uuidgen is not content with /var/lib/dbus/machine-id.' >&2
+    exit 1
+  fi
+fi
 echo applied
 `;
 
@@ -163,9 +215,9 @@ const octal = (mode: number | undefined) => (mode === undefined ? '-' : mode.toS
 function editLine(edit: TreeEdit): string {
   switch (edit.action) {
     case 'write':
-      return `w ${octal(edit.mode)} ${edit.uid ?? '-'} ${edit.gid ?? edit.uid ?? '-'} ${b64(edit.path)} ${b64(edit.content)}`;
+      return `${edit.shred ? 'ws' : 'w'} ${octal(edit.mode)} ${edit.uid ?? '-'} ${edit.gid ?? edit.uid ?? '-'} ${b64(edit.path)} ${b64(edit.content)}`;
     case 'remove':
-      return `r - - - ${b64(edit.path)} -`;
+      return `${edit.shred ? 'rs' : 'r'} - - - ${b64(edit.path)} -`;
     case 'link':
       return `l - - - ${b64(edit.path)} ${b64(edit.target)}`;
     case 'directory':

@@ -8,7 +8,7 @@ import { editGuest } from './disk-transaction.ts';
 import type { DiskSet } from './disk-tree.ts';
 import { publicHostKeys } from './facts.ts';
 import { planIdentity, plannedIdentity } from './plan.ts';
-import { type IdentityRecord, restoreEdits, saveBefore } from './record.ts';
+import { type IdentityRecord, keptBefore, readRecord, restoreEdits, saveBefore } from './record.ts';
 import type { IdentityValues } from './values.ts';
 
 /** One machine of a repair, decided beforehand, secrets included. */
@@ -61,6 +61,51 @@ export function shownIdentity(repair: Omit<PlannedRepair, 'item'>, domain: Domai
   };
 }
 
+/** What identifies a machine outside its disk. */
+export function labelsOf(domain: Domain): { uuid: string | null; macs: string[] } {
+  return { uuid: domain.uuid, macs: domain.interfaces().flatMap((nic) => nic.mac ?? []) };
+}
+
+/** What puts them back. */
+export function labelsBack(
+  domain: Domain,
+  before: { readonly uuid: string | null; readonly macs: readonly string[] },
+): { uuid: string | null; macs: ReadonlyMap<string, string> } {
+  const macs = new Map<string, string>();
+  for (const [index, nic] of domain.interfaces().entries()) {
+    const old = before.macs[index];
+    if (nic.mac && old && old !== nic.mac) macs.set(nic.mac.toLowerCase(), old);
+  }
+  return { uuid: before.uuid !== domain.uuid ? before.uuid : null, macs };
+}
+
+export function recordOf(
+  { parts, values }: Pick<PlannedRepair, 'parts' | 'values'>,
+  now: number,
+  rest: Pick<IdentityRecord, 'bootIdThen' | 'verification' | 'before'>,
+): IdentityRecord {
+  return {
+    version: 1,
+    writtenAt: now,
+    machineId: parts.includes('machine-id') ? values.machineId : null,
+    hostname: parts.includes('hostname') ? values.hostname : null,
+    hostKeys: parts.includes('host-keys') ? values.hostKeys.map((key) => key.fingerprint) : [],
+    ...rest,
+  };
+}
+
+/** After old values were put back. @param bootIdThen of the system that ran meanwhile; null for a disk */
+export const restoredRecord = (now: number, bootIdThen: string | null): IdentityRecord => ({
+  version: 1,
+  writtenAt: now,
+  machineId: null,
+  hostname: null,
+  hostKeys: [],
+  bootIdThen,
+  verification: bootIdThen === null ? 'planned' : 'restart-needed',
+  before: null,
+});
+
 /**
  * Repairs a stopped guest on its disk, safely against a kill. The old values are kept in its record.
  * @throws {GuesthouseError} `disk-in-use` when a QEMU holds the disk, and as the disk engine
@@ -76,32 +121,18 @@ export async function repairOnDisk(
     const overlays: DiskSet = { disks: transaction.disks, policy: set.policy };
     const before = await withTree(overlays, async (tree) => {
       const plan = await planIdentity(tree, request);
-      return saveBefore(
-        tree,
-        plan.steps.map((step) => step.edit),
-      );
+      return saveBefore(tree, plan.steps);
     });
     await applyIdentity(overlays, request, {
       runtimeDir: options.runtimeDir,
       verify: true,
       signal: options.signal,
     });
-    const record: IdentityRecord = {
-      version: 1,
-      writtenAt: options.now,
-      machineId: repair.parts.includes('machine-id') ? repair.values.machineId : null,
-      hostname: repair.parts.includes('hostname') ? repair.values.hostname : null,
-      hostKeys: repair.parts.includes('host-keys')
-        ? repair.values.hostKeys.map((key) => key.fingerprint)
-        : [],
+    const record = recordOf(repair, options.now, {
       bootIdThen: null,
       verification: 'planned',
-      before: {
-        files: before,
-        uuid: stored.domain.uuid,
-        macs: stored.domain.interfaces().flatMap((nic) => nic.mac ?? []),
-      },
-    };
+      before: keptBefore(await readRecord(stored.folder), { files: before, ...labelsOf(stored.domain) }),
+    });
     await transaction.commit(await files(stored.domain, overlays, repair.uuid, repair.macs, record));
   });
 }
@@ -117,22 +148,8 @@ export async function restoreOnDisk(
   await editGuest(stored.folder, set.disks, set.policy, async (transaction) => {
     const overlays: DiskSet = { disks: transaction.disks, policy: set.policy };
     await applyEdits(overlays, restoreEdits(before.files), { ...options, verify: true });
-    const macs = new Map<string, string>();
-    for (const [index, nic] of stored.domain.interfaces().entries()) {
-      const old = before.macs[index];
-      if (nic.mac && old && old !== nic.mac) macs.set(nic.mac.toLowerCase(), old);
-    }
-    const uuid = before.uuid !== stored.domain.uuid ? before.uuid : null;
-    const next: IdentityRecord = {
-      version: 1,
-      writtenAt: options.now,
-      machineId: null,
-      hostname: null,
-      hostKeys: [],
-      bootIdThen: null,
-      verification: 'planned',
-      before: null,
-    };
+    const { uuid, macs } = labelsBack(stored.domain, before);
+    const next = restoredRecord(options.now, null);
     await transaction.commit(await files(stored.domain, overlays, uuid, macs, next));
   });
 }

@@ -48,6 +48,7 @@ export class OperationRunner {
   private readonly operations = new Map<string, Operation>();
   private readonly controllers = new Map<string, AbortController>();
   private readonly undos = new Map<string, () => Promise<void>>();
+  /** Titles of what holds them. */
   private readonly locks = new Map<string, string>();
   private readonly settled = new Map<string, Promise<unknown>>();
 
@@ -69,16 +70,7 @@ export class OperationRunner {
     spec: OperationSpec,
     job: (op: OperationContext) => Promise<T>,
   ): { operation: Operation; result: Promise<T> } {
-    if (spec.lock !== undefined) {
-      const holder = this.locks.get(spec.lock);
-      if (holder !== undefined) {
-        const other = this.operations.get(holder);
-        throw new GuesthouseError('busy', `${other?.title ?? 'Another operation'} is still under way.`, {
-          todo: 'Wait for it to end, or cancel it.',
-          subject: spec.subject ?? undefined,
-        });
-      }
-    }
+    if (spec.lock !== undefined) this.take(spec.lock, spec.title, spec.subject);
     const id = randomUUID();
     const controller = new AbortController();
     const operation: Operation = {
@@ -97,7 +89,6 @@ export class OperationRunner {
     };
     this.operations.set(id, operation);
     this.controllers.set(id, controller);
-    if (spec.lock !== undefined) this.locks.set(spec.lock, id);
     this.onChange(operation);
     const context: OperationContext = {
       id,
@@ -132,6 +123,19 @@ export class OperationRunner {
     const operation = this.operations.get(id);
     if (operation?.status === 'cancelled') throw new CancelledError();
     if (operation?.error) throw fromWire(operation.error);
+  }
+
+  /**
+   * Does a part of a job under a lock that other operations respect: one machine of many.
+   * @throws {GuesthouseError} `busy` when an operation or another part holds it
+   */
+  async hold<T>(lock: string, title: string, part: () => Promise<T>): Promise<T> {
+    this.take(lock, title);
+    try {
+      return await part();
+    } finally {
+      this.locks.delete(lock);
+    }
   }
 
   /** Asks a job to stop. Resolves when it has cleaned up, whatever its outcome. */
@@ -194,9 +198,19 @@ export class OperationRunner {
       throw cancelled && !isCancelled(error) ? new CancelledError() : error;
     } finally {
       this.controllers.delete(id);
-      if (spec.lock !== undefined && this.locks.get(spec.lock) === id) this.locks.delete(spec.lock);
+      if (spec.lock !== undefined) this.locks.delete(spec.lock);
       this.forgetOld();
     }
+  }
+
+  private take(lock: string, title: string, subject?: string | null): void {
+    const holder = this.locks.get(lock);
+    if (holder !== undefined)
+      throw new GuesthouseError('busy', `${holder} is still under way.`, {
+        todo: 'Wait for it to end, or cancel it.',
+        subject: subject ?? undefined,
+      });
+    this.locks.set(lock, title);
   }
 
   private change(id: string, patch: Partial<Operation>) {

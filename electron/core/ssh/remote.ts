@@ -26,6 +26,8 @@ export interface RemoteOptions {
   readonly operation?: string | null;
   /** Run as root by sudo; its password is asked for once and goes through stdin. */
   readonly sudo?: boolean;
+  /** Keeps that password between the steps of one job, in memory alone. */
+  readonly sudoPassword?: { text: string | null };
   /** Milliseconds for the whole; default none. */
   readonly timeoutMs?: number;
   /** Seconds for the connection; default 15. */
@@ -175,19 +177,22 @@ async function runSudo(
         subject: target.id,
       });
     for (let attempt = 1; ; attempt++) {
-      const password = await around.prompts.ask(
-        {
-          kind: 'password',
-          text: `sudo password for ${target.user ?? 'the login user'} on ${target.name}`,
-          title: options.title ?? `Working on ${target.name}`,
-          host: target.name,
-          subject: target.id,
-          operation: options.operation ?? null,
-          hostKey: null,
-          attempt,
-        },
-        session.signal,
-      );
+      const known = attempt === 1 ? (options.sudoPassword?.text ?? null) : null;
+      const password =
+        known ??
+        (await around.prompts.ask(
+          {
+            kind: 'password',
+            text: `sudo password for ${target.user ?? 'the login user'} on ${target.name}`,
+            title: options.title ?? `Working on ${target.name}`,
+            host: target.name,
+            subject: target.id,
+            operation: options.operation ?? null,
+            hostKey: null,
+            attempt,
+          },
+          session.signal,
+        ));
       if (options.input instanceof Readable) throw new RangeError('sudo with a password takes no stream.');
       const input = Buffer.concat([Buffer.from(`${password}\n`), Buffer.from(options.input ?? '')]);
       // The marker tells a refused password from a program that failed.
@@ -215,7 +220,10 @@ async function runSudo(
           stdout: result.stdout,
           stderr: result.stderr.replace('GUESTHOUSE-SUDO-IN\n', ''),
         };
-        if (passed) return accept(target, clean, options.okCodes ?? [0]);
+        if (passed) {
+          if (options.sudoPassword) options.sudoPassword.text = password;
+          return accept(target, clean, options.okCodes ?? [0]);
+        }
         if (!/try again|incorrect|no password was provided|Sorry/i.test(result.stderr) || attempt >= 3)
           throw new GuesthouseError('auth-failed', `sudo on ${target.name} refused.`, {
             why: result.stderr.trim().split('\n').at(-1),

@@ -88,8 +88,20 @@ describe('a hidden base', () => {
       never,
     );
     writeFileSync(join(bases, 'left.qcow2'), 'left');
-    expect(await sweepBases(bases, null)).toEqual([]);
-    expect(await sweepBases(bases, new Set([base]))).toEqual([join(bases, 'left.qcow2')]);
+    expect(await sweepBases(bases, async () => null)).toEqual([]);
+    expect(await sweepBases(bases, async () => new Set([base]))).toEqual([join(bases, 'left.qcow2')]);
     expect(readdirSync(bases)).toHaveLength(1);
+  });
+
+  it('that comes while a sweep looks what is in use is not taken for a leftover', async () => {
+    writeFileSync(join(bases, 'left.qcow2'), 'left');
+    let base = '';
+    const removed = await sweepBases(bases, async () => {
+      const overlay = async (made: string) => writeFileSync(made, 'x');
+      base = await rebaseOnHiddenBase(bases, { path: disk, format: 'qcow2' }, overlay, never);
+      return new Set();
+    });
+    expect(removed).toEqual([join(bases, 'left.qcow2')]);
+    expect(readFileSync(base, 'utf8')).toBe('the data');
   });
 });

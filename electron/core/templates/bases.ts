@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { halfDone } from '../guests/store.ts';
+import { faultPoint } from '../platform/fault.ts';
 import { syncDir } from '../platform/fs.ts';
 
 /**
@@ -30,17 +32,22 @@ export async function rebaseOnHiddenBase(
   const own = path.join(bases, randomUUID());
   const base = path.join(own, `disk.${disk.format}`);
   const stem = path.basename(disk.path, path.extname(disk.path));
-  const overlay = path.join(folder, `${stem}-${randomUUID().slice(0, 8)}.qcow2`);
+  const overlay = halfDone(disk.path);
+  const renamed = path.join(folder, `${stem}-${randomUUID().slice(0, 8)}.qcow2`);
   await fs.mkdir(own, { mode: 0o700 });
   try {
+    await fs.rm(overlay, { force: true });
     await fs.link(disk.path, base);
+    faultPoint('base:linked');
     await makeOverlay(overlay, base);
+    faultPoint('base:overlay');
     await syncDir(own);
     await syncDir(bases);
-    if (disk.format === 'qcow2') await fs.rename(overlay, disk.path);
-    else await adopt(overlay);
+    await fs.rename(overlay, disk.format === 'qcow2' ? disk.path : renamed);
+    if (disk.format === 'raw') await adopt(renamed);
+    faultPoint('base:adopted');
   } catch (error) {
-    await fs.rm(overlay, { force: true });
+    for (const made of [overlay, renamed]) await fs.rm(made, { force: true });
     await fs.rm(own, { recursive: true, force: true });
     throw error;
   }
@@ -51,21 +58,21 @@ export async function rebaseOnHiddenBase(
 }
 
 /**
- * Removes bases that nothing stands on, and the second names a kill left.
- * @param inUse absolute paths of every image in every chain of the library. Null when one chain could not be read:
- *   then nothing is removed, since it might need any of them.
+ * Removes bases that nothing stands on, and the second names a kill left. Not while {@link rebaseOnHiddenBase} runs:
+ * what is being adopted is on no chain yet.
+ * @param inUse absolute paths of every image in every chain of the library, looked for after the bases were listed.
+ *   Null when one chain could not be read: then nothing is removed, since it might need any of them.
  */
 export async function sweepBases(
   bases: string,
-  inUse: ReadonlySet<string> | null,
+  inUse: () => Promise<ReadonlySet<string> | null>,
 ): Promise<readonly string[]> {
-  if (inUse === null) return [];
-  const removed: string[] = [];
-  for (const name of await fs.readdir(bases)) {
-    const file = path.join(bases, name);
-    if ([...inUse].some((used) => used === file || path.dirname(used) === file)) continue;
-    await fs.rm(file, { recursive: true, force: true });
-    removed.push(file);
-  }
+  const names = await fs.readdir(bases);
+  if (names.length === 0) return [];
+  const used = await inUse();
+  if (used === null) return [];
+  const kept = new Set([...used].flatMap((file) => [file, path.dirname(file)]));
+  const removed = names.map((name) => path.join(bases, name)).filter((file) => !kept.has(file));
+  for (const file of removed) await fs.rm(file, { recursive: true, force: true });
   return removed;
 }

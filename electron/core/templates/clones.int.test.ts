@@ -201,6 +201,52 @@ describe('clones', () => {
     expect(template!.linkedClones).toEqual(expect.arrayContaining([id, child]));
   });
 
+  it('of a guest lose nothing while another guest becomes full and unused bases are swept', async () => {
+    const round = async (n: number) => {
+      const plan = await test.core.call('clones.plan', { source: 'whole', names: [`raced-${n}`] });
+      await test.done(await test.core.call('clones.run', { planId: plan.planId }));
+    };
+    const full = await test.core.call('clones.makeFull', { id: await idOf('from-guest') });
+    const sweeping = test.done(full);
+    for (let n = 0; n < 4; n++) await round(n);
+    await sweeping;
+    await round(4);
+    const { guests } = await test.core.call('core.snapshot', undefined);
+    for (const guest of guests) expect(guest.problem, guest.name).toBeNull();
+    for (const row of await rows(true)) expect(row.error, row.name).toBeNull();
+  });
+
+  it('keep the snapshots in a disk from being lost, and do not inherit them', async () => {
+    const id = await idOf('web-04');
+    const disk = (await test.guest(id)).disks[0]!.file!;
+    execFileSync('qemu-img', ['snapshot', '-c', 'before', disk]);
+    const started = await test.core.call('clones.makeFull', { id });
+    await expect(test.done(started)).rejects.toMatchObject({ code: 'wrong-state' });
+    const plan = await test.core.call('clones.plan', { source: id, names: ['no-snap'], linked: false });
+    await test.done(await test.core.call('clones.run', { planId: plan.planId }));
+    const copy = (await test.guest(await idOf('no-snap'))).disks[0]!.file!;
+    expect(execFileSync('qemu-img', ['snapshot', '-l', copy], { encoding: 'utf8' })).toBe('');
+    execFileSync('qemu-img', ['snapshot', '-d', 'before', disk]);
+  });
+
+  it('keep their template while they are made, and are not made from one that is gone', async () => {
+    const copy = await test.core.call('templates.planSeal', { id: 'whole', name: 'brief', keep: true });
+    await test.done(await test.core.call('templates.seal', { planId: copy.planId }));
+    const plan = (name: string) => test.core.call('clones.plan', { source: 'brief', names: [name] });
+    const [first, late] = [await plan('brief-1'), await plan('brief-2')];
+    const { id } = (await test.core.call('templates.list', undefined)).find((t) => t.name === 'brief')!;
+    const running = await test.core.call('clones.run', { planId: first.planId });
+    await expect(test.core.call('templates.delete', { id })).rejects.toMatchObject({
+      code: expect.stringMatching(/^(busy|template-in-use)$/),
+    });
+    await test.done(running);
+    expect((await test.guest(await idOf('brief-1'))).problem).toBeNull();
+    await test.core.call('guests.delete', { id: await idOf('brief-1') });
+    await test.core.call('templates.delete', { id });
+    const started = await test.core.call('clones.run', { planId: late.planId });
+    await expect(test.done(started)).rejects.toMatchObject({ code: 'disk-missing' });
+  });
+
   it('refuse names that are taken, a disk that shrinks, a plan that came too late', async () => {
     const plan = (names: string[], more = {}) =>
       test.core.call('clones.plan', { source: 'debian', names, ...more });
@@ -316,6 +362,16 @@ describe('the identity page', () => {
     expect(restored.facts?.hostKeys).toEqual(before.hostKeys);
     expect(restored.restorable).toBe(false);
     fsckClean((await test.guest(restored.id)).disks[0]!.file!);
+  });
+
+  it('holds each of many while it is repaired, so that none is started meanwhile', async () => {
+    const ids = [await idOf('web-01'), await idOf('web-03')];
+    const plan = await test.core.call('identity.planRepair', { ids, parts: ['hostname', 'machine-id'] });
+    const started = await test.core.call('identity.repair', { planId: plan.planId });
+    await expect(test.core.call('guests.start', { id: ids[0]! })).rejects.toMatchObject({ code: 'busy' });
+    await test.done(started);
+    for (const { name, identity } of plan.items)
+      expect((await rowOf(name)).facts?.machineId).toBe(identity.machineId);
   });
 
   it('answers from its cache while no disk changed', async () => {

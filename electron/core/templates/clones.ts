@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import { GuesthouseError, isCancelled, toWire } from '../../../shared/errors.ts';
 import type { Started } from '../../../shared/ipc/guests.ts';
 import type { ClonePlan, CloneResult } from '../../../shared/model/template.ts';
-import { createOverlay, type DiskRef, ExportDaemon, imageUse, inspectChain } from '../disks/index.ts';
+import { createOverlay, type DiskRef, ExportDaemon, type ImagePolicy, imageUse } from '../disks/index.ts';
 import { type Domain, diskProps } from '../domain/index.ts';
 import type { Lifecycle, LifecycleDeps } from '../guests/lifecycle.ts';
 import { guestPolicy, loadOne, refresh } from '../guests/loading.ts';
@@ -11,7 +11,6 @@ import { hostPorts } from '../guests/ports.ts';
 import { refuseSnapshots } from '../guests/snapshots/store.ts';
 import { type GuestStore, nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
 import type { OperationContext } from '../operations/runner.ts';
-import type { LibraryPaths } from '../platform/paths.ts';
 import { rebaseOnHiddenBase } from './bases.ts';
 import { domainOfBatch, type MakeDeps, makeClone } from './make-clone.ts';
 import { type ClonePlanSecret, type CloneRequest, planClones } from './plan-clones.ts';
@@ -24,6 +23,8 @@ export interface CloneDeps extends LifecycleDeps {
   /** Names of guests, templates and what is being made. */
   readonly names: () => Promise<readonly string[]>;
   readonly lifecycle: Lifecycle;
+  /** While a base is adopted, nobody looks for bases that nothing stands on. */
+  readonly aloneWithBases: <T>(job: () => Promise<T>) => Promise<T>;
 }
 
 /** Clones made at once: each waits for its daemon and its disk more than it computes. */
@@ -34,15 +35,25 @@ const keptResults = 20;
 
 /** Plans and makes clones. */
 export class Clones {
+  private readonly planning = pLimit(1);
   private readonly plans = new Map<string, ClonePlanSecret>();
   private readonly outcomes = new Map<string, readonly CloneResult[]>();
   private readonly pendingPorts = new Map<string, readonly number[]>();
   private readonly running = new Map<string, Promise<void>>();
   private readonly pendingNames = new Map<string, readonly string[]>();
+  /** Sources of the batches under way, by plan. */
+  private readonly pendingSources = new Map<string, string>();
+  /** Templates that are going. */
+  private readonly closed = new Set<string>();
 
   constructor(private readonly deps: CloneDeps) {}
 
-  async plan(ref: string, request: CloneRequest): Promise<ClonePlan> {
+  /** One after the other, or two would choose the same ports. */
+  plan(ref: string, request: CloneRequest): Promise<ClonePlan> {
+    return this.planning(() => this.planNow(ref, request));
+  }
+
+  private async planNow(ref: string, request: CloneRequest): Promise<ClonePlan> {
     const source = await this.source(ref);
     if (request.linked && source.kind === 'guest') await keepSnapshots(source.stored.folder, source.name);
     const takenPorts = new Set<number>([...this.pendingPorts.values()].flat());
@@ -82,7 +93,9 @@ export class Clones {
         throw new GuesthouseError('name-taken', `There is a guest or template named “${name}” by now.`, {
           todo: 'Plan the clones again with other names.',
         });
+    if (this.closed.has(batch.source.id)) throw gone(batch.plan.source.name);
     this.plans.delete(planId);
+    this.pendingSources.set(planId, batch.source.id);
     this.pendingNames.set(
       planId,
       batch.clones.map((clone) => clone.name),
@@ -101,11 +114,8 @@ export class Clones {
               ? `Cloning ${batch.plan.source.name}`
               : `Making ${length} clones of ${batch.plan.source.name}`,
           subject: batch.source.id,
-          // A guest's disk must not be started or changed under a batch; a template's cannot be.
-          lock:
-            batch.plan.source.kind === 'guest'
-              ? `guest:${batch.source.id}`
-              : `template:${batch.source.id}:${planId}`,
+          // A guest must not be started or changed under a batch; a template may serve several at once.
+          ...(batch.plan.source.kind === 'guest' ? { lock: `guest:${batch.source.id}` } : {}),
         },
         (op) => this.make(batch, op),
       );
@@ -131,8 +141,27 @@ export class Clones {
     await this.running.get(planId);
   }
 
+  /**
+   * Does what ends a template while no batch is made from it, and lets none begin.
+   * @throws {GuesthouseError} `busy` while one is under way
+   */
+  async without(template: string, job: () => Promise<void>): Promise<void> {
+    if ([...this.pendingSources.values()].includes(template))
+      throw new GuesthouseError('busy', 'Clones are being made from this template.', {
+        todo: 'Wait for them, or cancel that.',
+        subject: template,
+      });
+    this.closed.add(template);
+    try {
+      await job();
+    } finally {
+      this.closed.delete(template);
+    }
+  }
+
   private settle(planId: string): void {
     this.running.delete(planId);
+    this.pendingSources.delete(planId);
     this.pendingNames.delete(planId);
     this.pendingPorts.delete(planId);
   }
@@ -195,6 +224,9 @@ export class Clones {
   ): Promise<void> {
     const { clones } = batch;
     const { paths, store, clock } = this.deps;
+    // The plan may be old: a wizard was left open over lunch.
+    if (batch.plan.source.kind === 'template') await checkSealed(batch.source);
+    else await this.checkUnchanged(batch);
     const disks = await this.disksFor(batch);
     const deps: MakeDeps = { paths, store, now: () => clock.now(), daemon, domain: domainOfBatch(batch) };
     const limit = pLimit(atOnce);
@@ -234,11 +266,7 @@ export class Clones {
     const order = new Map(clones.map((clone, index) => [clone.name, index]));
     results.sort((a, b) => order.get(a.name)! - order.get(b.name)!);
     op.undo(() => this.takeBack(made));
-    if (batch.request.start)
-      for (const stored of made)
-        await this.deps.lifecycle
-          .start(stored.id)
-          .catch((error) => this.deps.log.error(`${stored.id} was not started`, error));
+    const unstarted = batch.request.start ? await this.startAll(made, op) : null;
     op.check();
     const failed = results.filter((result) => result.status === 'failed');
     if (failed.length > 0) {
@@ -249,6 +277,43 @@ export class Clones {
         { why: clones.length === 1 ? why : `${failed[0]!.name}: ${message}`, todo, detail },
       );
     }
+    if (unstarted) throw unstarted;
+  }
+
+  /** Starts what was made, until a cancel. @returns what to say when one did not start: it is made all the same */
+  private async startAll(
+    made: readonly StoredGuest[],
+    op: OperationContext,
+  ): Promise<GuesthouseError | null> {
+    const { lifecycle, runner, log } = this.deps;
+    const failed: { name: string; error: unknown }[] = [];
+    op.phase('Starting them');
+    for (const stored of made) {
+      op.check();
+      try {
+        await runner.ended((await lifecycle.start(stored.id)).operation);
+      } catch (error) {
+        log.error(`${stored.id} was not started`, error);
+        failed.push({ name: nameOf(stored), error });
+      }
+    }
+    if (failed.length === 0) return null;
+    const { code, message, why, todo, detail } = toWire(failed[0]!.error);
+    return new GuesthouseError(code, `${failed.length} of ${made.length} clones were made but not started.`, {
+      why: [`${failed[0]!.name}: ${message}`, why].filter(Boolean).join(' '),
+      todo,
+      detail,
+    });
+  }
+
+  /** The guest is locked by now; what happened to it since the plan was made must not be lost. */
+  private async checkUnchanged({ source, plan }: ClonePlanSecret): Promise<void> {
+    const { state, stored } = await refresh(this.deps, source.id);
+    if ((state === 'off' || state === 'crashed') && stored.text === source.text) return;
+    throw new GuesthouseError('wrong-state', `${plan.source.name} was changed or started meanwhile.`, {
+      todo: 'Plan the clones again.',
+      subject: source.id,
+    });
   }
 
   /** What the clones stand on. A guest's own disks become hidden bases first, and it goes on in overlays of them. */
@@ -265,7 +330,19 @@ export class Clones {
     }
     if (!batch.request.linked || batch.plan.source.kind === 'template') return disks;
     await keepSnapshots(batch.source.folder, batch.plan.source.name);
-    let domain = domainOf(batch.source);
+    const { aloneWithBases, store } = this.deps;
+    await aloneWithBases(() => store.inTurn(batch.source.id, () => this.moveOntoBases(batch, policy, disks)));
+    await refresh(this.deps, batch.source.id);
+    return disks;
+  }
+
+  /** @param disks gets the bases, by target */
+  private async moveOntoBases(
+    batch: ClonePlanSecret,
+    policy: ImagePolicy,
+    disks: Map<string, DiskRef>,
+  ): Promise<void> {
+    let domain = domainOf(await this.deps.store.read(batch.source.id));
     const write = (next: Domain) => {
       domain = next;
       return this.deps.store.write(batch.source.id, next);
@@ -288,8 +365,6 @@ export class Clones {
       );
       disks.set(disk.target, { path: base, format: disk.format });
     }
-    await refresh(this.deps, batch.source.id);
-    return disks;
   }
 
   /** Undo of a batch: clones that were not started since go again. */
@@ -306,28 +381,11 @@ export class Clones {
 /** A linked clone makes the guest's disk a base that never changes, and the guest goes on in another. */
 const keepSnapshots = (folder: string, name: string) => refuseSnapshots(folder, name, 'Make full clones');
 
+const gone = (template: string) =>
+  new GuesthouseError('not-found', `The template ${template} is being deleted.`, {
+    todo: 'Choose another one.',
+  });
+
 function trim<T>(map: Map<string, T>, keep: number): void {
   for (const key of [...map.keys()].slice(0, Math.max(0, map.size - keep))) map.delete(key);
-}
-
-/** Absolute paths of all images in the chains of these machines, or null when one cannot be read. */
-export async function imagesInUse(
-  machines: readonly StoredGuest[],
-  paths: LibraryPaths,
-): Promise<ReadonlySet<string> | null> {
-  const used = new Set<string>();
-  for (const stored of machines) {
-    if (!stored.domain) return null;
-    const policy = guestPolicy(paths, stored.folder);
-    for (const disk of stored.domain.disks()) {
-      if (disk.file === null || (disk.format !== 'qcow2' && disk.format !== 'raw')) continue;
-      try {
-        for (const image of await inspectChain({ path: disk.file, format: disk.format }, policy))
-          used.add(image.path);
-      } catch {
-        if (disk.device === 'disk') return null;
-      }
-    }
-  }
-  return used;
 }

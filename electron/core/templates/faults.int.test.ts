@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, utimesSync } from 'node:fs';
 import * as path from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -163,6 +163,50 @@ describe('a kill -9', () => {
       const pinned = readFileSync(path.join(home.paths.guests, after.id, 'known_hosts'), 'utf8');
       expect(pinned).toContain(after.uuid!);
       expect(readdirSync(path.join(home.paths.guests, after.id))).not.toContain('.edit');
+    },
+  );
+
+  it('before a repair is merged forgets it when the disk was used in between', async () => {
+    expect(await act(['repair', 'source'], 'edit:journal')).toMatchObject({ signal: 'SIGKILL' });
+    const [id] = readdirSync(home.paths.guests).filter((name) => name.startsWith('source'));
+    const folder = path.join(home.paths.guests, id!);
+    expect(readdirSync(path.join(folder, '.edit'))).toContain('journal.json');
+    const disk = readdirSync(folder).find((name) => name.endsWith('.qcow2'))!;
+    // As a QEMU would that somebody started by hand.
+    utimesSync(path.join(folder, disk), new Date(), new Date());
+    const { machineId } = JSON.parse(
+      JSON.parse(readFileSync(path.join(folder, '.edit/journal.json'), 'utf8')).files['identity.json'],
+    );
+    const test = await openTestCore(home.paths);
+    const { rows } = await test.core.call('identity.audit', { refresh: true });
+    expect(rows.find((row) => row.name === 'source')!.facts!.machineId).not.toBe(machineId);
+    await checkWhole(test);
+    await test.close();
+    expect(readdirSync(folder)).not.toContain('.edit');
+  });
+
+  it.each(['base:linked', 'base:overlay', 'base:adopted', 'full:converted', 'full:renamed'])(
+    'while a disk becomes a base or whole again, at %s, loses nothing of the guest',
+    async (fault) => {
+      const look = async () => {
+        const test = await openTestCore(home.paths);
+        const { rows } = await test.core.call('identity.audit', { refresh: true });
+        await checkWhole(test);
+        const { id, facts } = rows.find((row) => row.name === 'source')!;
+        const { backing } = (await test.guest(id)).disks[0]!;
+        await test.close();
+        return { id, facts: { ...facts, readAt: 0 }, backing };
+      };
+      const before = await look();
+      const full = fault.startsWith('full');
+      const child = full ? ['full', 'source'] : ['clone', 'source', ...fresh(2)];
+      expect(await act(child, fault)).toMatchObject({ signal: 'SIGKILL' });
+      const after = await look();
+      expect(after.facts).toEqual(before.facts);
+      const onBase = ['base:adopted', 'full:converted'].includes(fault);
+      expect(after.backing !== null).toBe(onBase);
+      expect(readdirSync(home.paths.bases)).toHaveLength(onBase ? 1 : 0);
+      expect(readdirSync(path.join(home.paths.guests, after.id)).join()).not.toContain('.next');
     },
   );
 

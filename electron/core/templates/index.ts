@@ -1,21 +1,23 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import pLimit from 'p-limit';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { DeletePlan } from '../../../shared/ipc/guests.ts';
 import type { Template } from '../../../shared/model/template.ts';
 import type { Announce, Handlers } from '../api.ts';
-import { cleanStaleExports, convertImage, inspectChain } from '../disks/index.ts';
-import { type Domain, diskProps, domainProps, metaProps } from '../domain/index.ts';
+import { cleanStaleExports } from '../disks/index.ts';
+import { domainProps } from '../domain/index.ts';
 import { describeDisks } from '../guests/describe.ts';
 import type { Lifecycle, LifecycleDeps } from '../guests/lifecycle.ts';
-import { guestPolicy, libraryPolicy, refresh } from '../guests/loading.ts';
+import { libraryPolicy, refresh } from '../guests/loading.ts';
 import { refuseSnapshots } from '../guests/snapshots/store.ts';
 import { assertNameFree, GuestStore, nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
 import { sweepBases } from './bases.ts';
-import { Clones, imagesInUse } from './clones.ts';
+import { Clones } from './clones.ts';
+import { imagesInUse } from './images-in-use.ts';
+import { makeFull } from './make-full.ts';
 import { edited, makeTemplate, planSeal, type SealPlanSecret } from './seal.ts';
 import { readSealed } from './sealed.ts';
-import { domainOf } from './sources.ts';
 
 export interface TemplatesDeps extends LifecycleDeps {
   readonly announce: Announce;
@@ -36,14 +38,18 @@ export function createTemplates(deps: TemplatesDeps) {
     ...registry.all().map((entry) => nameOf(entry.stored)),
     ...(await store.list()).map(nameOf),
   ];
-  const clones = new Clones({ ...deps, templates: store, names });
+  /** One at a time: making a base, and looking for those that nothing needs. */
+  const aloneWithBases = pLimit(1);
+  const clones = new Clones({ ...deps, templates: store, names, aloneWithBases });
 
   /** What each guest's disks stand on, by their headers; null for one that cannot be read. */
   const standing = () =>
     Promise.all(
-      registry
-        .all()
-        .map(async ({ id, stored }) => ({ id, stored, used: await imagesInUse([stored], paths) })),
+      registry.all().map(async ({ id, stored, runningText }) => ({
+        id,
+        stored,
+        used: await imagesInUse([{ stored, runningText }], paths),
+      })),
     );
 
   /** Guests whose disks stand on a file of this folder. */
@@ -116,11 +122,18 @@ export function createTemplates(deps: TemplatesDeps) {
     return { removed, kept: [], clones: await clonesOn(stored.folder) };
   }
 
-  /** Removes what kills left behind: staged folders are the guests' business, bases and mounts are ours. */
+  /** Removes the bases that nothing needs any more: a kill left them, or the last that stood on them is gone. */
   async function sweep(): Promise<void> {
-    await cleanStaleExports(path.join(paths.runtime, 'exports'));
-    const machines = [...registry.all().map((entry) => entry.stored), ...(await store.list())];
-    const removed = await sweepBases(paths.bases, await imagesInUse(machines, paths));
+    const machines = async () => [
+      ...(await deps.store.list()).map((stored) => ({
+        stored,
+        runningText: registry.find(stored.id)?.runningText,
+      })),
+      ...(await store.list()).map((stored) => ({ stored })),
+    ];
+    const removed = await aloneWithBases(() =>
+      sweepBases(paths.bases, async () => imagesInUse(await machines(), paths)),
+    );
     for (const file of removed) log.info(`removed the unused base ${file}`);
   }
 
@@ -202,7 +215,7 @@ export function createTemplates(deps: TemplatesDeps) {
           todo: 'Make them full clones, or delete them first.',
           subject: stored.id,
         });
-      await store.remove(stored.id);
+      await clones.without(stored.id, () => store.remove(stored.id));
       await reload();
       await sweep();
     },
@@ -223,26 +236,7 @@ export function createTemplates(deps: TemplatesDeps) {
           lock: `guest:${id}`,
         },
         async (op) => {
-          // It takes long, and labels may be edited meanwhile.
-          const edit = (change: (domain: Domain) => Domain) =>
-            deps.store.inTurn(id, async () =>
-              deps.store.write(id, change(domainOf(await deps.store.read(id)))),
-            );
-          const policy = guestPolicy(paths, entry.stored.folder);
-          for (const disk of domainOf(entry.stored).disks()) {
-            if (disk.file === null || disk.format !== 'qcow2') continue;
-            const ref = { path: disk.file, format: 'qcow2' as const };
-            if ((await inspectChain(ref, policy)).length < 2) continue;
-            op.phase(`Copying ${disk.target}`);
-            const whole = `${disk.file}.full`;
-            await fs.rm(whole, { force: true });
-            // What is below must not be said twice: the header does, before and after the switch.
-            await edit((domain) => domain.set(diskProps.backingEnd, null, disk.index));
-            await convertImage(ref, { path: whole, format: 'qcow2' }, policy, op);
-            await fs.rename(whole, disk.file);
-          }
-          await edit((domain) => domain.set(metaProps.originLinked, false));
-          await refresh(deps, id);
+          await makeFull(deps, entry.stored, op);
           await reload();
           await sweep();
         },
@@ -267,6 +261,8 @@ export function createTemplates(deps: TemplatesDeps) {
     store,
     snapshot: () => [...rows.values()],
     async load(): Promise<void> {
+      // Staged folders are the guests' business. Daemons and mounts that a kill left go now, before anything is edited.
+      await cleanStaleExports(path.join(paths.runtime, 'exports'));
       await reload();
       await sweep();
     },

@@ -3,7 +3,6 @@ import { makeSeed, withSeedDrive } from '../cloud-init/seed.ts';
 import type { SeedValues } from '../cloud-init/user-data.ts';
 import {
   convertImage,
-  copyImage,
   createOverlay,
   type DiskRef,
   type ExportDaemon,
@@ -23,6 +22,7 @@ import { writeStaged } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
 import { pinHost } from '../ssh/known-hosts.ts';
 import { batchDomain, type CloneDomainSpec, oneOfBatch } from './clone-domain.ts';
+import { copyWhole } from './copy-whole.ts';
 import { type ClonePlanSecret, identityRequest, type PlannedClone } from './plan-clones.ts';
 import { domainOf } from './sources.ts';
 
@@ -80,7 +80,8 @@ export async function makeClone(
       const grown = index === 0 && request.diskSize !== null ? request.diskSize * 2 ** 30 : undefined;
       const made = request.linked
         ? await linkDisk(source, staged, target, grown, policy)
-        : await copyWhole(source, staged, target, grown, policy, signal);
+        : await copyWhole(source, staged, target, policy, { signal });
+      if (!request.linked && grown !== undefined) await growDisk(made, grown, policy);
       refs.push(made);
       images.set(target, {
         file: path.join(store.folder(clone.id), path.basename(made.path)),
@@ -189,24 +190,6 @@ async function linkDisk(
   // whole library moves.
   await createOverlay(file, source, policy, { relative: true, size, flush: false });
   return { path: file, format: 'qcow2' } as const;
-}
-
-async function copyWhole(
-  source: DiskRef,
-  staged: string,
-  target: string,
-  size: number | undefined,
-  policy: ImagePolicy,
-  signal: AbortSignal,
-): Promise<DiskRef> {
-  const chain = await inspectChain(source, policy);
-  const format = chain.length > 1 ? 'qcow2' : source.format;
-  const made: DiskRef = { path: path.join(staged, `${target}.${format}`), format };
-  // A disk without a backing file is copied as it is (shared blocks where the file system can); a chain is flattened.
-  if (chain.length > 1) await convertImage(source, made, policy, { signal });
-  else await copyImage(source.path, made.path, { signal });
-  if (size !== undefined) await growDisk(made, size, policy);
-  return made;
 }
 
 /** The firmware's variables hold boot entries and tokens of the old machine: a clone starts from the template's. */

@@ -16,7 +16,9 @@ import { choosePort, hostPorts } from '../guests/ports.ts';
 import { assertNameFree, folderName, nameKey, type StoredGuest } from '../guests/store.ts';
 import { previewIdentity } from '../identity/apply.ts';
 import type { HostKeyKind } from '../identity/hostkeys.ts';
+import { neededKinds } from '../identity/plan/host-keys.ts';
 import { type IdentityPlanRequest, plannedIdentity } from '../identity/plan.ts';
+import type { GuestTree } from '../identity/tree.ts';
 import { type IdentityValues, makeValues } from '../identity/values.ts';
 import { isInside } from '../platform/fs.ts';
 import { domainOf, type SourceDisk, sourceDisks } from './sources.ts';
@@ -122,13 +124,19 @@ export async function planClones(
     });
   const parts = request.parts ?? identityPartIds.filter((part) => identityParts[part].clone);
   const hostnames = hostnamesFor(request.names);
-  // Keys are made by other threads, all at once; names and ports one after the other, since they must differ.
-  const values = await Promise.all(hostnames.map((hostname) => makeValues(hostname, request.hostKeyTypes)));
   const clones: PlannedClone[] = [];
-  for (const [index, name] of request.names.entries())
-    clones.push(await planOne(domain, name, values[index]!, around));
-
-  const preview = await previewOf(disks, clones[0]!, parts, request, around.policy);
+  const planAll = async (kinds: readonly HostKeyKind[]) => {
+    // Keys are made by other threads, all at once; names and ports one after the other, since they must differ.
+    const values = await Promise.all(hostnames.map((hostname) => makeValues(hostname, kinds)));
+    for (const [index, name] of request.names.entries())
+      clones.push(await planOne(domain, name, values[index]!, around));
+  };
+  const preview = await previewOf(disks, request, around.policy, async (tree) => {
+    const keys = parts.includes('host-keys');
+    await planAll(keys ? await neededKinds(tree, request.hostKeyTypes) : request.hostKeyTypes);
+    return identityRequest(clones[0]!, parts, request);
+  });
+  if (clones.length === 0) await planAll(request.hostKeyTypes);
   const warnings = [...preview.warnings];
   if (domain.count('tpm') > 0)
     warnings.push(
@@ -166,10 +174,9 @@ const seedChange: IdentityChange = {
 
 async function previewOf(
   disks: readonly SourceDisk[],
-  clone: PlannedClone,
-  parts: readonly IdentityPart[],
   request: CloneRequest,
   policy: ImagePolicy,
+  ask: (tree: GuestTree) => Promise<IdentityPlanRequest>,
 ): Promise<{ changes: readonly IdentityChange[]; warnings: readonly string[]; onDisk: boolean }> {
   if (disks.length === 0)
     return {
@@ -178,7 +185,7 @@ async function previewOf(
       onDisk: false,
     };
   try {
-    const found = await previewIdentity({ disks, policy }, identityRequest(clone, parts, request));
+    const found = await previewIdentity({ disks, policy }, ask);
     return { changes: found.changes, warnings: found.warnings, onDisk: true };
   } catch (error) {
     if (!(error instanceof UnsupportedDiskError) || request.seed === null) throw error;
@@ -258,7 +265,11 @@ function notes(
     lines.push(
       `Linked: the disk of ${source.name} becomes a hidden read-only base, and ${source.name} itself goes on in an overlay of it. Nothing changes inside it.`,
     );
-  if (domain.has(domainProps.nvram))
+  if (domain.has(domainProps.nvram) && !domain.has(domainProps.nvramTemplate))
+    lines.push(
+      'Each gets a copy of the firmware variable store: no template of it is named to start afresh.',
+    );
+  else if (domain.has(domainProps.nvram))
     lines.push('Each gets a fresh firmware variable store: boot entries made by hand are not copied.');
   return lines;
 }

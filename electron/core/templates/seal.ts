@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { type IdentityPart, identityPartIds, identityParts } from '../../../shared/model/identity.ts';
 import type { SealPlan } from '../../../shared/model/template.ts';
-import { convertImage, copyImage, type DiskRef, imageUse, inspectChain } from '../disks/index.ts';
+import { type DiskRef, imageUse } from '../disks/index.ts';
 import { domainProps, el, metaProps } from '../domain/index.ts';
 import { guestPolicy } from '../guests/loading.ts';
 import { domainFile, folderName, type GuestStore, nameOf, type StoredGuest } from '../guests/store.ts';
@@ -15,6 +15,7 @@ import { faultPoint } from '../platform/fault.ts';
 import { writeAtomic } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
 import { cloneDomain, withHardware } from './clone-domain.ts';
+import { copyWhole } from './copy-whole.ts';
 import { writeSealed } from './sealed.ts';
 import { domainOf, type SourceDisk, sourceDisks } from './sources.ts';
 
@@ -94,16 +95,11 @@ export async function makeTemplate(
           todo: 'Shut the guest down first.',
         });
       op.phase('Copying the disk');
-      const chain = await inspectChain(disk, policy);
-      const format = chain.length > 1 ? 'qcow2' : disk.format;
-      const made: DiskRef = { path: path.join(staged, `${disk.target}.${format}`), format };
-      const control = {
+      const made = await copyWhole(disk, staged, disk.target, policy, {
         signal: op.signal,
         progress: (fraction: number | null) =>
           op.progress(fraction === null ? null : (0.9 * (index + fraction)) / secret.disks.length),
-      };
-      if (chain.length > 1) await convertImage(disk, made, policy, control);
-      else await copyImage(disk.path, made.path, control);
+      });
       images.push({ target: disk.target, ref: made });
     }
     faultPoint('seal:copied');

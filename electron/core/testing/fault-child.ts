@@ -34,6 +34,9 @@ async function main([what, ref, ...names]: readonly string[]): Promise<void> {
     const plan = await core.call('identity.planRepair', { ids: [ref!] });
     process.stdout.write('ready\n');
     await test.done(await core.call('identity.repair', { planId: plan.planId }));
+  } else if (what === 'full') {
+    process.stdout.write('ready\n');
+    await test.done(await core.call('clones.makeFull', { id: ref! }));
   } else if (what === 'application') {
     process.stdout.write('ready\n');
     await test.done(await core.call('groups.startApplication', { id: ref!, command: names }));

@@ -96,12 +96,17 @@ export function registerIdentity(program: Command, runner: Runner): void {
 
   const restore = runner
     .define(identity, 'restore', 'Put back the identity from before the last repair')
-    .argument('<guest>', 'name, folder or UUID');
-  runner.action<[string]>(restore, async ({ core, guest: find, follow }, ref) => {
-    const guest = await find(ref);
-    await follow(() => core.call('identity.restore', { id: guest.id }));
-    return { data: { id: guest.id }, text: `${plain(guest.name)} has its old identity again.` };
-  });
+    .argument('<name>', 'a guest by name, folder or UUID, or a server');
+  runner.action<[string]>(restore, async (run, ref) =>
+    answering(run, async () => {
+      const id = await run.guest(ref).then(
+        (guest) => guest.id,
+        () => ref,
+      );
+      await run.follow(() => run.core.call('identity.restore', { id }));
+      return { data: { id }, text: `${plain(ref)} has its old identity again.` };
+    }),
+  );
 
   const verify = runner
     .define(identity, 'verify', 'Read a running guest over SSH and compare it with what was written')

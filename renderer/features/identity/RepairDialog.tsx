@@ -349,14 +349,16 @@ function Result({ item }: { item: Item }) {
 /** Putting back the values from before a repair brings a duplicate back: it says so. */
 export function IdentityRestoreDialog({ id }: { id: string }) {
   const guest = useGuests((state) => state.byId[id]);
-  const name = guest?.name ?? id;
+  const row = useIdentity((state) => state.report?.rows.find((one) => one.id === id));
+  const name = guest?.name ?? row?.name ?? id;
   const off = guest?.state === 'off' || guest?.state === 'crashed';
+  const overSsh = guest ? guest.state === 'running' : row?.kind === 'server';
   return (
     <Confirm
       title={`Put back the old identity of ${name}?`}
       act="Put back the old values"
       dangerous={false}
-      busy={!off}
+      busy={!off && !overSsh}
       onClose={close}
       onAct={() => {
         close();
@@ -368,9 +370,11 @@ export function IdentityRestoreDialog({ id }: { id: string }) {
         another machine has the same, the two are doubles again.
       </p>
       <p className="muted">
-        {off
-          ? 'The values of the repair are not kept: another repair makes new ones.'
-          : `${name} must be off for that: shut it down first.`}
+        {overSsh
+          ? 'It runs, so this is done over SSH and counts from its next boot. The values of the repair are not kept.'
+          : off
+            ? 'The values of the repair are not kept: another repair makes new ones.'
+            : `${name} must be off, or running, for that.`}
       </p>
     </Confirm>
   );

@@ -160,7 +160,7 @@ export function RowActions({ row }: { row: IdentityRow }) {
       <Button size="small" onPress={() => open({ kind: 'repair', ids: [row.id] })}>
         Repair…
       </Button>
-      {row.restorable && row.kind === 'guest' && (
+      {row.restorable && (
         <Button size="small" onPress={() => open({ kind: 'identity-restore', id: row.id })}>
           Put back old values…
         </Button>

@@ -13,7 +13,7 @@ import {
 } from '../../disks/index.ts';
 import type { NewDisk } from '../../domain/index.ts';
 import type { OperationContext } from '../../operations/runner.ts';
-import { syncFile } from '../copy-disk.ts';
+import { syncPath } from '../../platform/fs.ts';
 import {
   type ArchiveFile,
   listArchive,
@@ -146,7 +146,7 @@ export async function takeOva(
       await takeDisk(ova, file, disk.capacity, own, op, share);
       done += file.size;
     }
-    await syncFile(own);
+    await syncPath(own);
     made.push({ file: path.join(folder, name), format: 'qcow2', backing: [] });
   }
   return made;

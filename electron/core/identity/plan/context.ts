@@ -72,6 +72,29 @@ export function remove(
   };
 }
 
+/** More than this below a folder are shown as the folder alone. */
+const shownBelow = 500;
+
+/** Removes a file, or a folder with all that is in it: each is a step of its own, so that a preview names it. */
+export async function removeAll(
+  part: IdentityChange['part'],
+  tree: GuestTree,
+  path: string,
+  options: { shred?: boolean } = {},
+): Promise<Step[]> {
+  const steps: Step[] = [];
+  const visit = async (at: string): Promise<void> => {
+    const stat = await tree.lstat(at);
+    if (stat?.type === 'directory' && steps.length < shownBelow)
+      for (const name of (await tree.readdir(at)).slice(0, shownBelow))
+        if (!unnameable.test(name)) await visit(`${at}/${name}`);
+    const folder = stat?.type === 'directory';
+    if (stat) steps.push(remove(part, at, folder ? { ...options, recursive: true } : options));
+  };
+  await visit(path);
+  return steps.length < shownBelow ? steps : steps.slice(-1);
+}
+
 /** What no edit can name (checkName of disks/edit-plan.ts refuses it): such files stay. */
 const unnameable = /[\p{Cc}"'\\<>\ufffd]/u;
 

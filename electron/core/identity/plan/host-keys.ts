@@ -1,6 +1,41 @@
+import { posix } from 'node:path';
 import { findHostKeyFiles } from '../facts.ts';
-import { makeHostKey } from '../hostkeys.ts';
+import type { HostKeyKind } from '../hostkeys.ts';
+import type { GuestTree } from '../tree.ts';
 import { type PartPlanner, remove, type Step, write } from './context.ts';
+
+const kindOf: Readonly<Record<string, HostKeyKind>> = {
+  'ssh-ed25519': 'ed25519',
+  'ecdsa-sha2-nistp256': 'ecdsa',
+  'ssh-rsa': 'rsa',
+};
+
+/**
+ * The types of host key a machine must get: those wished for, and those of files that sshd_config names. They must get
+ * a key again, or sshd has none to offer there.
+ */
+export async function neededKinds(
+  tree: GuestTree,
+  wished: readonly HostKeyKind[],
+): Promise<readonly HostKeyKind[]> {
+  const kinds = new Set(wished);
+  for (const { configured, key } of await findHostKeyFiles(tree)) {
+    const kind = configured && key ? kindOf[key.type] : undefined;
+    if (kind) kinds.add(kind);
+  }
+  return [...kinds];
+}
+
+/** The file a chain of links leads to, as a path inside the guest; null when it leads nowhere. */
+async function linkEnd(tree: GuestTree, path: string): Promise<string | null> {
+  let at = path;
+  for (let hops = 0; hops < 8; hops++) {
+    const target = await tree.readlink(at);
+    if (target === null) return (await tree.lstat(at))?.type === 'file' ? at : null;
+    at = posix.resolve(posix.dirname(at), target);
+  }
+  return null;
+}
 
 /**
  * Every host key of the disk goes: replaced where a planned key has its type (so that sshd_config's own HostKey paths
@@ -16,14 +51,7 @@ export const planHostKeys: PartPlanner = async ({ tree, mode, values }) => {
   const written = new Set<string>();
   for (const file of files) {
     const old = file.key?.fingerprint ?? null;
-    const planned =
-      mode === 'seal'
-        ? undefined
-        : (values!.hostKeys.find((key) => key.type === file.key?.type) ??
-          // A custom path that sshd is told to read must get a key again, or sshd has none to offer.
-          (file.configured && file.key?.type === 'ssh-rsa'
-            ? await makeHostKey('rsa', values!.hostKeys[0]!.publicKey.trim().split(' ').slice(2).join(' '))
-            : undefined));
+    const planned = mode === 'seal' ? undefined : values!.hostKeys.find((key) => key.type === file.key?.type);
     if (planned) {
       written.add(planned.type);
       steps.push(
@@ -45,6 +73,10 @@ export const planHostKeys: PartPlanner = async ({ tree, mode, values }) => {
           `sshd_config names ${file.path}, whose type (${file.key?.type ?? 'unknown'}) is not made: sshd goes without it.`,
         );
     }
+    // A link is replaced by a file; the key it led to would stay.
+    const end = await linkEnd(tree, file.path);
+    if (end !== null && end !== file.path && !files.some((other) => other.path === end))
+      steps.push(remove('host-keys', end, { shred: true, before: old }));
     if (file.hasCertificate) {
       steps.push(remove('host-keys', `${file.path}-cert.pub`));
       warnings.push(`The host certificate of ${file.path} belonged to the old key and is removed.`);

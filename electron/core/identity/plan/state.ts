@@ -1,6 +1,5 @@
-import type { IdentityPart } from '../../../../shared/model/identity.ts';
 import type { GuestTree } from '../tree.ts';
-import { matching, type PartPlanner, remove, type Step, write } from './context.ts';
+import { matching, type PartPlanner, remove, removeAll, type Step, write } from './context.ts';
 
 /** Seed files a boot feeds to the kernel, and their usual sizes in bytes (systemd-random-seed(8), urandom, openrc). */
 const seedFiles = [
@@ -63,20 +62,22 @@ export const planLeases: PartPlanner = async ({ tree }) => {
   return { steps, warnings: [] };
 };
 
-/** Removes what is in a folder and keeps the folder. */
-async function emptied(part: IdentityPart, tree: GuestTree, folder: string, limit = 2000): Promise<Step[]> {
-  const steps: Step[] = [];
-  for (const path of await matching(tree, folder, /./, limit)) {
-    const stat = await tree.lstat(path);
-    if (stat) steps.push(remove(part, path, { recursive: stat.type === 'directory' }));
-  }
-  return steps;
-}
+/** Most entries of a temporary folder that are taken out one by one. */
+const maxTemporary = 2000;
 
-export const planTmp: PartPlanner = async ({ tree }) => ({
-  steps: [...(await emptied('tmp', tree, '/tmp')), ...(await emptied('tmp', tree, '/var/tmp'))],
-  warnings: [],
-});
+/** What is in the temporary folders goes, they stay. One with too much in it is left to the system inside. */
+export const planTmp: PartPlanner = async ({ tree }) => {
+  const steps: Step[] = [];
+  const warnings: string[] = [];
+  for (const folder of ['/tmp', '/var/tmp']) {
+    const { length } = await tree.readdir(folder);
+    if (length > maxTemporary) warnings.push(`${folder} holds ${length} entries: it stays as it is.`);
+    else
+      for (const path of await matching(tree, folder, /./, maxTemporary))
+        steps.push(...(await removeAll('tmp', tree, path)));
+  }
+  return { steps, warnings };
+};
 
 /**
  * Log files are removed, folders stay: services expect theirs. journald's per-machine folder carries the old
@@ -89,7 +90,7 @@ export const planLogs: PartPlanner = async ({ tree }) => {
       const stat = await tree.lstat(path);
       const name = path.slice(folder.length + 1);
       if (stat?.type === 'directory') {
-        if (folder === '/var/log/journal' || depth > 4) steps.push(remove('logs', path, { recursive: true }));
+        if (folder === '/var/log/journal' || depth > 4) steps.push(...(await removeAll('logs', tree, path)));
         else await visit(path, depth + 1);
       } else if (stat?.type === 'file') {
         if (/^(wtmp|btmp|lastlog|faillog)$/.test(name)) {
@@ -132,13 +133,8 @@ export const planHistories: PartPlanner = async ({ tree }) => {
 export const planUserSsh: PartPlanner = async ({ tree }) => {
   const steps: Step[] = [];
   for (const { home } of await homes(tree))
-    for (const path of await matching(tree, `${home}/.ssh`, /./)) {
-      const stat = await tree.lstat(path);
-      if (stat)
-        steps.push(
-          remove('user-ssh', path, { shred: stat.type === 'file', recursive: stat.type === 'directory' }),
-        );
-    }
+    for (const path of await matching(tree, `${home}/.ssh`, /./))
+      steps.push(...(await removeAll('user-ssh', tree, path, { shred: true })));
   return {
     steps,
     warnings:

@@ -1,10 +1,12 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { keyMap } from '../../cloud-init/user-data.ts';
+import { toYaml } from '../../cloud-init/yaml.ts';
 import { type DiskRef, openGuestDisk, withinFolders } from '../../disks/index.ts';
 import { makeExt, makeRootTree, tool } from '../../disks/testing/make-disk.ts';
 import type { LibraryPaths } from '../../platform/paths.ts';
-import { makeHostKey } from '../hostkeys.ts';
+import { type HostKey, makeHostKey } from '../hostkeys.ts';
 
 /** How a small guest's disk is made. */
 export interface DiskKind {
@@ -28,12 +30,22 @@ export async function makeTree(dir: string): Promise<TreeSecrets> {
     fs.chmodSync(path.join(dir, name), mode);
   };
   const keyLines: string[] = [];
+  const hostKeys: HostKey[] = [];
   for (const kind of ['ed25519', 'ecdsa'] as const) {
     const key = await makeHostKey(kind, 'root@template');
     put(`etc/ssh/ssh_host_${kind}_key`, key.privateKey, 0o600);
     put(`etc/ssh/ssh_host_${kind}_key.pub`, key.publicKey);
     keyLines.push(key.privateKey.split('\n')[3]!);
+    hostKeys.push(key);
   }
+  // As Guesthouse made it a machine, and as cloud-init remembers that: the keys stand there once more.
+  const instance = `guesthouse-${randomUUID()}`;
+  const userData = `#cloud-config\n${toYaml({ ssh_keys: keyMap(hostKeys), hostname: 'template' })}`;
+  put('etc/cloud/cloud.cfg', '');
+  put('var/lib/cloud/seed/nocloud/meta-data', `instance-id: ${instance}\n`, 0o600);
+  put('var/lib/cloud/seed/nocloud/user-data', userData, 0o600);
+  put(`var/lib/cloud/instances/${instance}/user-data.txt`, userData, 0o600);
+  put(`var/lib/cloud/instances/${instance}/sem/config_ssh`, '');
   put('etc/passwd', 'root:x:0:0::/root:/bin/sh\n');
   put('etc/hosts', '127.0.0.1 localhost\n127.0.1.1 template\n');
   put('etc/ssh/sshd_config', 'Include /etc/ssh/sshd_config.d/*.conf\n');
