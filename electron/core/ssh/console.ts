@@ -11,7 +11,7 @@ import { type SshTarget, sshArgv } from './command.ts';
 import { connectionProblem, ensurePinned } from './hostkeys.ts';
 import { quote } from './quote.ts';
 import { keepsAnswering, waitForSshd } from './ready.ts';
-import { askpassFor, type SshSurroundings } from './remote.ts';
+import { anyCode, askpassFor, runRemote, type SshSurroundings } from './remote.ts';
 
 /** Why a console ended, and whether to try again by itself. */
 interface Why {
@@ -44,7 +44,8 @@ export interface ConsoleDeps {
   guest(id: string): Guest | undefined;
 }
 
-const running = (guest: Guest) => guest.state === 'running' || guest.state === 'shutting-down';
+const isRunning = (guest: Guest | undefined) =>
+  guest?.state === 'running' || guest?.state === 'shutting-down';
 
 /**
  * An SSH console. It waits for a guest's sshd instead of failing, asks for an unknown host key before anything is
@@ -56,6 +57,8 @@ export function sshConsole(target: SshTarget, command: readonly string[], deps: 
   const folder = path.join(around.runtime, 'consoles');
   const mark = path.join(folder, randomBytes(8).toString('hex'));
   const isGuest = target.kind === 'guest';
+  /** Times in a row that the line was cut before the log-in. */
+  let cut = 0;
   return {
     kind: 'ssh',
     title: target.name,
@@ -66,11 +69,11 @@ export function sshConsole(target: SshTarget, command: readonly string[], deps: 
         await waitForSshd(
           () => {
             const guest = deps.guest(target.id);
-            return guest && running(guest) ? guest.ssh : null;
+            return guest && isRunning(guest) ? guest.ssh : null;
           },
           (seconds) => {
             const guest = deps.guest(target.id);
-            if (guest && running(guest)) waiting(waitingFor(guest, seconds));
+            if (guest && isRunning(guest)) waiting(waitingFor(guest, seconds));
             else
               waiting(
                 guest
@@ -110,11 +113,17 @@ export function sshConsole(target: SshTarget, command: readonly string[], deps: 
       if (exitCode !== 255)
         return ended(exitCode === 0 ? 'You logged out.' : `It ended with exit code ${exitCode}.`);
       // The guest went away under a console that was in: it reboots, or its network does.
-      if (isGuest && wasIn) return lostOrLeft(target, deps);
-      return lookWhy(target, deps, isGuest);
+      if (isGuest && wasIn) {
+        cut = 0;
+        return lostOrLeft(target, deps);
+      }
+      return lookWhy(target, deps, isGuest && cut++ < mostCut);
     },
   };
 }
+
+/** How often a guest is tried again whose line is cut before the log-in: a system that starts, and no refusal in disguise. */
+const mostCut = 5;
 
 /** Seconds after which a boot that shows nothing is worth a look at what it says. */
 const longBoot = 90;
@@ -147,24 +156,36 @@ async function lostOrLeft(target: SshTarget, deps: ConsoleDeps): Promise<Why> {
 
 /**
  * ssh says why in the terminal, where only people read it: one more connection, without a log-in, tells us.
- * @param never it is known that nobody was logged in
+ * @param waits it is a guest that nobody was ever logged in to, which is waited for unless it refuses
  */
-async function lookWhy(target: SshTarget, deps: ConsoleDeps, never: boolean): Promise<Why> {
+async function lookWhy(target: SshTarget, deps: ConsoleDeps, waits: boolean): Promise<Why> {
   const unknown = 'The connection was lost, or could not be made: its last words are above.';
   try {
     const now = await deps.resolve(target.id);
     const problem = await connectionProblem(now);
-    // It answers with the right key, and nobody was ever in: what was left is the log-in.
-    if (!problem && never)
-      return {
-        reason: `${now.name} did not let ${now.user ?? 'you'} in: it accepts none of the keys offered, or there is no such user.`,
-        again: false,
-        error: 'auth-failed',
-      };
+    // The log-in was refused, or the line was cut before it, as by an sshd that a starting system starts anew.
+    if (waits && (!problem || isSilent(problem)) && isRunning(deps.guest(target.id)))
+      return !problem && (await isRefused(now, deps))
+        ? {
+            reason: `${now.name} did not let ${now.user ?? 'you'} in: it accepts none of the keys offered, or there is no such user.`,
+            again: false,
+            error: 'auth-failed',
+          }
+        : { reason: 'The connection was lost before the log-in.', again: true, error: null };
     if (!problem) return { reason: unknown, again: false, error: null };
     const { code, message, why, todo } = toWire(problem);
     return { reason: [message, why, todo].filter(Boolean).join(' '), again: false, error: code };
   } catch {
     return { reason: unknown, again: false, error: null };
   }
+}
+
+const isSilent = (problem: unknown) => ['unreachable', 'timeout'].includes(toWire(problem).code);
+
+/** Logs in once more, asking nobody. What needs a question is as good as refused: one was just asked. */
+function isRefused(target: SshTarget, deps: ConsoleDeps): Promise<boolean> {
+  return runRemote(deps.around, target, ['true'], { ask: false, okCodes: anyCode, timeoutMs: 60_000 }).then(
+    () => false,
+    (error) => toWire(error).code === 'auth-failed',
+  );
 }
