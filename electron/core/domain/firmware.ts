@@ -1,6 +1,6 @@
 import type { Domain } from './domain.ts';
-import { metaProps } from './properties/devices.ts';
 import { domainProps } from './properties/domain.ts';
+import { metaProps } from './properties/metadata.ts';
 import { isMicrovm } from './views.ts';
 
 export interface NvramStore {

@@ -11,10 +11,12 @@ export {
   rootPortElements,
 } from './new.ts';
 export { type OutlineRow, outlineOf } from './outline.ts';
-export { type DomainProblem, domainProblems, insideFolders } from './problems.ts';
+export { domainProblems, insideFolders } from './problems.ts';
+export type { DomainProblem } from './problems-finder.ts';
 export * from './properties/devices.ts';
 export * from './properties/domain.ts';
 export { type ListName, listNames } from './properties/lists.ts';
+export * from './properties/metadata.ts';
 export { declared, type Property } from './properties/types.ts';
 export { canRun, runnable } from './supported.ts';
 export type {

@@ -1,7 +1,8 @@
 import { readProperty } from './access.ts';
-import { diskProps, forwardProps, interfaceProps, metaProps, tagProps } from './properties/devices.ts';
+import { diskProps, interfaceProps } from './properties/devices.ts';
 import { domainProps } from './properties/domain.ts';
 import type { ListName } from './properties/lists.ts';
+import { forwardProps, metaProps, tagProps } from './properties/metadata.ts';
 import type { Property } from './properties/types.ts';
 import { childElements, type XmlElement } from './xml/parse.ts';
 
