@@ -1,5 +1,7 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
+import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../platform/clock.ts';
 import { silentLog } from '../platform/log.ts';
@@ -29,6 +31,38 @@ describe('the probe', () => {
     loop.set([0x55, 0xaa], 510);
     writeFileSync(floppy, loop);
     expect(await probeAccelerator('tcg', floppy, { limitMs: 1500 })).toEqual({ result: 'hangs' });
+  });
+
+  it('ends with an owner that is killed, also when it hangs', async () => {
+    const floppy = path.join(home.home, 'loop.img');
+    const loop = Buffer.alloc(512);
+    loop.set([0xeb, 0xfe]);
+    loop.set([0x55, 0xaa], 510);
+    writeFileSync(floppy, loop);
+    const script = path.join(home.home, 'owner.cjs');
+    await build({
+      stdin: {
+        contents: `import { probeAccelerator } from './accelerators.ts'; probeAccelerator('tcg', ${JSON.stringify(floppy)});`,
+        resolveDir: __dirname,
+      },
+      outfile: script,
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      logLevel: 'silent',
+    });
+    const owner = spawn(process.execPath, [script], { stdio: 'ignore' });
+    const trials = () =>
+      readdirSync('/proc').filter((pid) => {
+        try {
+          return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(floppy);
+        } catch {
+          return false;
+        }
+      });
+    await expect.poll(trials, { timeout: 20_000 }).toHaveLength(1);
+    owner.kill('SIGKILL');
+    await expect.poll(trials, { timeout: 20_000 }).toEqual([]);
   });
 
   it('is kept for the next start, and tried anew when asked or when the device changed', async () => {

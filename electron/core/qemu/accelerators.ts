@@ -5,7 +5,7 @@ import type { AcceleratorReport } from '../../../shared/model/host.ts';
 import type { Clock } from '../platform/clock.ts';
 import { withoutInherited } from '../platform/descriptors.ts';
 import { baseEnv } from '../platform/exec.ts';
-import { makePrivateDir, readTextIfAny, writeAtomic } from '../platform/fs.ts';
+import { exists, makePrivateDir, readTextIfAny, writeAtomic } from '../platform/fs.ts';
 import type { Log } from '../platform/log.ts';
 import { processStat } from '../platform/proc.ts';
 import { QmpDecoder } from '../qmp/codec.ts';
@@ -31,11 +31,17 @@ export type ProbeOutcome =
  * Runs the probe under an accelerator. Good is exit code 85 and nothing else; a KVM that cannot run kernels ends in
  * `internal-error` with QEMU still there, or hangs.
  */
-export function probeAccelerator(
+export async function probeAccelerator(
   accel: 'kvm' | 'tcg',
   floppy: string,
   options: { qemu?: string; limitMs?: number } = {},
 ): Promise<ProbeOutcome> {
+  const program = options.qemu ?? 'qemu-system-x86_64';
+  const found = await findProgram(program);
+  if (found === null || !(await exists(found))) return { result: 'no-qemu' };
+  // One that hangs under KVM does not notice that its parent is gone: it goes with an owner that is killed, too
+  // (PR_SET_PDEATHSIG, by setpriv(1)).
+  const guard = (await findProgram('setpriv')) === null ? [] : ['setpriv', '--pdeathsig', 'KILL', '--'];
   const argv = [
     '-no-user-config', '-nodefaults', '-machine', `pc,accel=${accel}`, '-m', '16', '-display', 'none',
     '-serial', 'none', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
@@ -45,9 +51,8 @@ export function probeAccelerator(
   ]; // biome-ignore format: a command line
   return new Promise((resolve) => {
     const env = baseEnv();
-    const [first, ...rest] = withoutInherited([options.qemu ?? 'qemu-system-x86_64', ...argv], env);
+    const [first, ...rest] = withoutInherited([...guard, program, ...argv] as [string, ...string[]], env);
     const child = spawn(first, rest, { env, stdio: 'pipe' });
-    // One that hangs under KVM does not notice that its parent is gone: an owner that ends takes it along.
     const orphaned = () => void child.kill('SIGKILL');
     process.once('exit', orphaned);
     let stderr = '';
@@ -81,9 +86,9 @@ export function probeAccelerator(
         // What QEMU says beside QMP decides nothing: the exit code does.
       }
     });
-    child.on('error', (error: NodeJS.ErrnoException) => {
+    child.on('error', (error) => {
       clearInterval(timer);
-      resolve(error.code === 'ENOENT' ? { result: 'no-qemu' } : { result: 'refused', stderr: error.message });
+      resolve({ result: 'refused', stderr: error.message });
     });
     child.on('close', (code) => {
       clearInterval(timer);
