@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -57,6 +57,12 @@ export async function makeHome(): Promise<Home> {
   const paths = { root, home: at('h'), data: at('d'), config: at('c'), cache: at('k'), runtime: at('r') };
   for (const dir of [paths.home, paths.data, paths.config, paths.cache, paths.runtime])
     await mkdir(dir, { mode: 0o700 });
+  // What KVM was seen to do here is tried once, not at each start of a test's app: see electron/core/testing/core.ts.
+  const verdict = join(process.env.GUESTHOUSE_TEST_CACHE ?? '', 'accelerator.json');
+  if (process.env.GUESTHOUSE_TEST_CACHE && existsSync(verdict)) {
+    await mkdir(join(paths.cache, 'guesthouse'), { mode: 0o700 });
+    await copyFile(verdict, join(paths.cache, 'guesthouse/accelerator.json'));
+  }
   return paths;
 }
 

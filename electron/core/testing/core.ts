@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, renameSync, symlinkSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import * as path from 'node:path';
 import { fromWire } from '../../../shared/errors.ts';
@@ -25,6 +25,8 @@ export async function openTestCore(
   paths: LibraryPaths,
   options: Pick<CoreDeps, 'qemu' | 'podman' | 'cloudImages'> & { networkHost?: readonly string[] } = {},
 ): Promise<TestCore> {
+  const verdict = path.join(paths.cache, 'accelerator.json');
+  shareFile(path.join(testCache(), 'accelerator.json'), verdict);
   const core = await createCore({
     paths,
     log: silentLog,
@@ -60,8 +62,26 @@ export async function openTestCore(
         throw fromWire(end.error ?? { code: 'cancelled', message: `${end.kind} was cancelled` });
       return end;
     },
-    close: () => core.close(),
+    async close() {
+      await core.close();
+      shareFile(verdict, path.join(testCache(), 'accelerator.json'));
+    },
   };
+}
+
+/** The folder of what tests share, so that it is made once: starter images, and what KVM was seen to do. */
+const testCache = () =>
+  process.env.GUESTHOUSE_TEST_CACHE ?? path.join(tmpdir(), `guesthouse-test-${userInfo().uid}`);
+
+/**
+ * Copies a file that is there to where it is not. A verdict on KVM names the boot, the QEMU and the device it is of, and
+ * the app tries anew where they are others; trying takes seconds of a processor, in each of a hundred libraries.
+ */
+function shareFile(from: string, to: string): void {
+  if (!existsSync(from) || existsSync(to)) return;
+  mkdirSync(path.dirname(to), { recursive: true, mode: 0o700 });
+  copyFileSync(from, `${to}.${process.pid}`);
+  renameSync(`${to}.${process.pid}`, to);
 }
 
 /**
