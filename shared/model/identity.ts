@@ -8,8 +8,8 @@ export interface IdentityFacts {
   /** 32 lower-case hex digits; null unless `machineIdState` is `ok`. */
   readonly machineId: string | null;
   readonly machineIdState: 'ok' | 'empty' | 'uninitialized' | 'missing' | 'malformed';
-  /** What /var/lib/dbus/machine-id is. `none`: the system has no D-Bus folder, nothing to do. */
-  readonly dbus: 'link' | 'same' | 'different' | 'missing' | 'empty' | 'none';
+  /** What /var/lib/dbus/machine-id is. `none`: the system has no D-Bus folder, nothing to do; `unreadable`: on a file system of a kind we cannot read. */
+  readonly dbus: 'link' | 'same' | 'different' | 'missing' | 'empty' | 'none' | 'unreadable';
   readonly hostname: string | null;
   readonly hostKeys: readonly HostKeyFact[];
   /** Boot id of a running system (/proc/sys/kernel/random/boot_id), null from a disk. */

@@ -80,7 +80,7 @@ export class Places {
   async locateIn(folder: Folder, name: string): Promise<Place> {
     checkName(name, 'A file name');
     const path = join(folder.path, name);
-    if (this.guest.volumeAt(path))
+    if (this.guest.isMountPoint(path))
       throw new GuesthouseError('wrong-state', `${path} is a mount point of the guest and stays.`);
     const number =
       folder.newFolders.length > 0

@@ -168,10 +168,14 @@ async function assemble(
   const volumeByMount = new Map<string, Volume>([['/', best.volume]]);
   const rootOnly = new Tree(mounts);
   const fstab = (await rootOnly.readTextIfAny('/etc/fstab').catch(() => null)) ?? '';
-  for (const { spec, path } of parseFstab(fstab)) {
-    if (path === '/' || volumeByMount.has(path)) continue;
+  for (const { spec, path, type, options } of parseFstab(fstab)) {
+    if (path === '/' || mounts.some((mount) => mount.path === path)) continue;
     const volume = findVolume(volumes, spec);
-    if (!volume) continue;
+    if (!volume) {
+      // What the root holds there is not what the guest sees: an edit of it would change nothing and look done.
+      if (keepsFiles(type, options)) mounts.push({ path, fs: null, name: `${spec}, which was not found` });
+      continue;
+    }
     const fs = isExt(volume.kind) ? await open(volume) : null;
     mounts.push({ path, fs, name: kindNames[volume.kind] });
     volumeByMount.set(path, volume);
@@ -206,19 +210,41 @@ function whyNoRoot(volumes: readonly Volume[]): string {
   return 'No file system was recognised on its disk.';
 }
 
+/** File systems that live in memory: what an edit leaves below them does no harm. */
+const inMemory = new Set(['tmpfs', 'ramfs', 'devtmpfs', 'devpts', 'proc', 'sysfs', 'swap', 'none']);
+
+/** Whether a mount that was not found holds files of the guest at every start. */
+function keepsFiles(type: string, options: readonly string[]): boolean {
+  const bind = options.includes('bind') || options.includes('rbind');
+  return bind || !(inMemory.has(type) || options.includes('noauto'));
+}
+
+/** One line of fstab(5). */
+interface FstabLine {
+  readonly spec: string;
+  readonly path: string;
+  readonly type: string;
+  readonly options: readonly string[];
+}
+
 /** Mount points of fstab(5) with `\040` and its like decoded; only absolute ones that name a device. */
-export function parseFstab(text: string): { spec: string; path: string; type: string }[] {
+export function parseFstab(text: string): FstabLine[] {
   const decode = (field: string) =>
     field.replace(/\\([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-  const found: { spec: string; path: string; type: string }[] = [];
+  const found: FstabLine[] = [];
   for (const line of text.split('\n')) {
-    const [spec, path, type] = line.trim().split(/\s+/);
+    const [spec, path, type, options] = line.trim().split(/\s+/);
     if (!spec || !path || !type || spec.startsWith('#') || !path.startsWith('/')) continue;
     const parts = decode(path)
       .split('/')
       .filter((part) => part !== '' && part !== '.');
     if (parts.includes('..')) continue;
-    found.push({ spec: decode(spec), path: `/${parts.join('/')}`, type });
+    found.push({
+      spec: decode(spec),
+      path: `/${parts.join('/')}`,
+      type,
+      options: options?.split(',') ?? [],
+    });
   }
   return found.sort((a, b) => a.path.length - b.path.length);
 }

@@ -31,4 +31,4 @@ export {
 } from './qemu-img.ts';
 export type { FilesystemKind } from './signatures.ts';
 export { applyTag, snapshotTags, tagImages, untagImages } from './snapshots.ts';
-export type { GuestStat, Tree } from './tree.ts';
+export { type GuestStat, type Tree, UnreadableMountError } from './tree.ts';

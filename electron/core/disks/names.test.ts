@@ -22,10 +22,10 @@ test('kernel versions are ordered by number', () => {
 
 test('fstab lines that lead out of the tree or name nothing are left out', () => {
   const text =
-    'UUID=1 / ext4\n/dev/vda2 /a/../../b ext4\nLABEL="x" //var//log/ ext4\nUUID=2 none swap\nshort\n#UUID=3 /x ext4';
+    'UUID=1 / ext4\n/dev/vda2 /a/../../b ext4\nLABEL="x" //var//log/ ext4 ro,noauto 0 2\nUUID=2 none swap\nshort\n#UUID=3 /x ext4';
   expect(parseFstab(text)).toEqual([
-    { spec: 'UUID=1', path: '/', type: 'ext4' },
-    { spec: 'LABEL="x"', path: '/var/log', type: 'ext4' },
+    { spec: 'UUID=1', path: '/', type: 'ext4', options: [] },
+    { spec: 'LABEL="x"', path: '/var/log', type: 'ext4', options: ['ro', 'noauto'] },
   ]);
 });
 

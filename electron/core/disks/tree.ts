@@ -19,13 +19,23 @@ export interface GuestStat {
   readonly links: number;
 }
 
-/** A file system at its place in the tree. `fs` is null where there is one we cannot read. */
+/** A file system at its place in the tree. `fs` is null where there is one we cannot read or find. */
 export interface Mount {
   /** Canonical, such as `/` or `/boot`. */
   readonly path: string;
   readonly fs: Ext4 | null;
-  /** For sentences: `XFS`, `LVM`. */
+  /** For sentences: `XFS`, `/dev/mapper/vg-home`. */
   readonly name: string;
+}
+
+/** A path of the guest leads into a file system that we cannot read. */
+export class UnreadableMountError extends GuesthouseError {
+  constructor(readonly mount: Pick<Mount, 'path' | 'name'>) {
+    super('unsupported', `${mount.path} of the guest is on ${mount.name}.`, {
+      why: 'Only ext2, ext3 and ext4 on its own disks can be looked into without starting the guest.',
+      todo: 'Start the guest and work over SSH.',
+    });
+  }
 }
 
 /** Where a path led. */
@@ -100,13 +110,15 @@ export class Tree {
 
   private async rootOf(mount: Mount): Promise<Place> {
     const { fs } = mount;
-    if (!fs)
-      throw new GuesthouseError('unsupported', `${mount.path} of the guest is on ${mount.name}.`, {
-        why: 'Only ext2, ext3 and ext4 can be looked into without starting the guest.',
-      });
+    if (!fs) throw new UnreadableMountError(mount);
     const inode = await fs.readInode(rootInode);
     if (inode.type !== 'directory') throw damaged('The file system is damaged.', 'It has no root folder.');
     return { mount: { ...mount, fs }, inode, path: mount.path };
+  }
+
+  /** Whether a file system is mounted at a canonical path. */
+  isMountPoint(path: string): boolean {
+    return this.mounts.has(path);
   }
 
   /**

@@ -2,6 +2,7 @@ import { GuesthouseError } from '../../../shared/errors.ts';
 import type { HostKeyFact, IdentityFacts } from '../../../shared/model/identity.ts';
 import { fingerprintOf, parsePublicKey, publicBlobOfPrivateKey } from './hostkeys.ts';
 import { matching, readText } from './plan/context.ts';
+import { ReachableTree } from './reachable-tree.ts';
 import type { GuestTree } from './tree.ts';
 
 /** What the text of /etc/machine-id means (machine-id(5)); null text means no file. */
@@ -114,8 +115,9 @@ export async function publicHostKeys(tree: GuestTree): Promise<{ type: string; k
   return keys;
 }
 
-/** Reads what identifies a machine from its disk. */
-export async function readFacts(tree: GuestTree, now: number): Promise<IdentityFacts> {
+/** Reads what identifies a machine from its disk, as far as its file systems can be read. */
+export async function readFacts(whole: GuestTree, now: number): Promise<IdentityFacts> {
+  const tree = new ReachableTree(whole);
   const machineId = machineIdStateOf(await readText(tree, '/etc/machine-id').catch(unreadable));
   const hostKeys: HostKeyFact[] = [];
   for (const file of await findHostKeyFiles(tree))
@@ -140,7 +142,8 @@ const unreadable = (error: unknown): string => {
   return 'unreadable';
 };
 
-async function dbusState(tree: GuestTree, machineId: string | null): Promise<IdentityFacts['dbus']> {
+async function dbusState(tree: ReachableTree, machineId: string | null): Promise<IdentityFacts['dbus']> {
+  if (!(await tree.reaches('/var/lib/dbus/machine-id'))) return 'unreadable';
   if ((await tree.stat('/var/lib/dbus'))?.type !== 'directory') return 'none';
   const link = await tree.readlink('/var/lib/dbus/machine-id');
   if (link !== null && (link === '/etc/machine-id' || link.replace(/^(\.\.\/)+/, '/') === '/etc/machine-id'))

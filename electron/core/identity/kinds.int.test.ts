@@ -2,11 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { IdentityPart } from '../../../shared/model/identity.ts';
 import { type DiskRef, imageUse, openGuestDisk, withinFolders } from '../disks/index.ts';
 import { debugfs, tempDir, tool } from '../disks/testing/make-disk.ts';
 import { baseEnv } from '../platform/exec.ts';
 import { openTestCore, type TestCore } from '../testing/core.ts';
 import { type TempHome, tempHome } from '../testing/temp-home.ts';
+import { previewIdentity } from './apply.ts';
 import {
   asRaw,
   type DiskKind,
@@ -87,7 +89,7 @@ beforeAll(async () => {
     fs.writeFileSync(file, Buffer.alloc(1 << 20, 'nothing we know '));
     return { path: file, format: 'raw' };
   });
-  for (const name of ['held', 'unclean', 'damaged']) put(name, raw);
+  for (const name of ['held', 'unclean', 'damaged', 'spread']) put(name, raw);
   debugfs(disks.get('damaged')!.path, ['set_super_value state 2', 'clri /usr/lib']);
   test = await openTestCore(home.paths);
 });
@@ -173,6 +175,74 @@ describe.each(kinds.map((kind) => [nameOf(kind), kind] as const))('%s', (name, k
         seal.changes,
       );
     }
+  });
+});
+
+describe('a system whose folders are on file systems that cannot be read', () => {
+  const fstab = (text: string) => {
+    const file = path.join(scratch, 'fstab');
+    fs.writeFileSync(file, text);
+    debugfs(disks.get('spread')!.path, ['rm /etc/fstab', `write ${file} /etc/fstab`]);
+  };
+  const planSeal = (parts?: IdentityPart[]) =>
+    test.core.call('templates.planSeal', { id: 'spread', name: 'spread-t', keep: true, parts });
+
+  it('is refused when /var, with the D-Bus id, is on a volume that was not found; without that part it is sealed', async () => {
+    fstab('UUID=1 / ext4\n/dev/mapper/vg-var /var ext4 defaults 0 2\nproc /proc proc\ntmpfs /tmp tmpfs\n');
+    const { rows } = await test.core.call('identity.audit', {});
+    expect(rows.find((row) => row.name === 'spread')!.facts).toMatchObject({
+      machineIdState: 'ok',
+      dbus: 'unreadable',
+    });
+    await expect(planSeal()).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('/var of the guest is on /dev/mapper/vg-var'),
+      todo: expect.stringContaining('Leave “machine-id” out'),
+    });
+    const seal = await planSeal(['host-keys', 'hostname', 'leases', 'cloud-init']);
+    expect(seal.warnings.join('\n')).toMatch(/\/var of the guest .*DHCP leases.*, cloud-init\)/);
+    expect(seal.changes.filter((change) => change.path.startsWith('/var'))).toEqual([]);
+    await test.done(await test.core.call('templates.seal', { planId: seal.planId }));
+    const sealed = (await test.core.call('templates.list', undefined)).find((t) => t.name === 'spread-t')!;
+    // Without its fstab the folder that the volume would hide is seen: nothing in it was touched.
+    const hidden = { path: sealed.disks[0]!.file!, format: 'raw' as const };
+    fs.chmodSync(hidden.path, 0o600);
+    for (const disk of [disks.get('spread')!, hidden]) debugfs(disk.path, ['rm /etc/fstab']);
+    const before = await readTree(disks.get('spread')!, home.paths.data);
+    const after = await readTree(hidden, home.paths.data);
+    expect(after.has('/var/lib/dhcp/dhclient.leases')).toBe(true);
+    const planned = seal.changes.map((change) => change.path);
+    expect(differing(before, after).filter((file) => !planned.includes(file))).toEqual([]);
+    expect(after.has('/etc/ssh/ssh_host_ed25519_key')).toBe(false);
+  });
+
+  it('is sealed without what is below /home on XFS, and says so', async () => {
+    fstab('/dev/vdb1 /home xfs defaults 0 2\n/dev/cdrom /media/cdrom iso9660 noauto\n');
+    const users = path.join(scratch, 'passwd');
+    fs.writeFileSync(users, 'root:x:0:0::/root:/bin/sh\nkim:x:1000:1000::/home/kim:/bin/sh\n');
+    const history = '/home/kim/.bash_history';
+    debugfs(disks.get('spread')!.path, [
+      'rm /etc/passwd',
+      `write ${users} /etc/passwd`,
+      'mkdir /home',
+      'mkdir /home/kim',
+      `write ${users} ${history}`,
+    ]);
+    const set = {
+      disks: [disks.get('spread')!, disks.get('on-XFS')!],
+      policy: withinFolders(home.paths.data),
+    };
+    const seal = await previewIdentity(set, {
+      mode: 'seal',
+      parts: ['machine-id', 'histories'],
+      values: null,
+    });
+    expect(seal.changes.map((change) => change.path)).toEqual(['/etc/machine-id']);
+    expect(seal.warnings).toEqual([expect.stringMatching(/^\/home of the guest is on XFS.*Shell histories/)]);
+    // The same disk alone: what its fstab names is not there, and that is no reason to edit what it hides.
+    const alone = { ...set, disks: set.disks.slice(0, 1) };
+    const hidden = await previewIdentity(alone, { mode: 'seal', parts: ['histories'], values: null });
+    expect(hidden).toMatchObject({ changes: [], warnings: [expect.stringContaining('/dev/vdb1')] });
   });
 });
 

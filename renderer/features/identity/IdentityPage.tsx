@@ -218,6 +218,7 @@ const dbusWords = {
   missing: 'missing',
   empty: 'empty',
   none: 'no D-Bus',
+  unreadable: 'not readable',
 } as const;
 
 /** All values of the machines that have no problem; each row unfolds to everything that was read. */

@@ -38,6 +38,7 @@ const dbusWords: Readonly<Record<IdentityFacts['dbus'], string>> = {
   missing: 'missing',
   empty: 'empty',
   none: 'this system has no D-Bus',
+  unreadable: 'on a file system that cannot be read here',
 };
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {
