@@ -107,7 +107,7 @@ describe('a guest from a disk image', () => {
   });
 
   it('has its host keys pinned from its disk before it starts, so that nobody is asked', async () => {
-    const tree = inDir('tree');
+    const tree = inDir('brought');
     mkdirSync(path.join(tree, 'etc/ssh'), { recursive: true });
     writeFileSync(path.join(tree, 'etc/os-release'), 'ID=debian\n');
     const key = path.join(tree, 'etc/ssh/ssh_host_ed25519_key');
