@@ -1,4 +1,6 @@
-import { Finder, pathOf } from './problems-finder.ts';
+import type { Domain } from './domain.ts';
+import { nearestCpu, nearestMachine, type Offered } from './offered.ts';
+import { Finder, type Found, pathOf } from './problems-finder.ts';
 import {
   channelProps,
   consoleProps,
@@ -21,6 +23,14 @@ import { canRun, runnable } from './supported.ts';
 
 /** Values that are known and cannot be run, and devices that are left out. */
 export class ValueFinder extends Finder {
+  constructor(
+    domain: Domain,
+    found: Found[],
+    private readonly offered: Offered | null,
+  ) {
+    super(domain, found);
+  }
+
   find(): void {
     const { domain } = this;
     const word = (property: Property<string>, list: readonly string[], missing: boolean, reason: string) => {
@@ -47,6 +57,7 @@ export class ValueFinder extends Finder {
         (property.key === 'domain.onPoweroff' && domain.raw(property) === 'restart')
       )
         this.add(this.at(property, 0), pathOf(property), 'the guest just stops');
+    this.missing();
     this.disks();
     this.each(
       'interface',
@@ -165,6 +176,25 @@ export class ValueFinder extends Finder {
       );
     for (let i = 0; i < domain.count('panic'); i++)
       this.add(domain.items('panic')[i]!.span.start, 'devices/panic', 'the panic notifier is left out');
+  }
+
+  /** Names this computer's QEMU does not know: it would not start the guest. */
+  private missing(): void {
+    const { domain, offered } = this;
+    if (offered === null || !canRun(runnable.arches, domain.get(domainProps.arch) ?? 'x86_64')) return;
+    const mode = domain.get(domainProps.cpuMode);
+    const say = (property: Property<string>, what: string, nearest: string | null) =>
+      this.add(
+        this.at(property, 0),
+        pathOf(property),
+        `the guest does not start: this computer’s QEMU has no ${what}${nearest === null ? '' : `, the nearest is ${nearest}`}`,
+      );
+    const machine = domain.get(domainProps.machine);
+    if (machine !== null && !offered.machines.includes(machine))
+      say(domainProps.machine, `machine type ${machine}`, nearestMachine(machine, offered.machines));
+    const model = domain.get(domainProps.cpuModel);
+    if (model !== null && (mode === null || mode === 'custom') && !offered.cpus.includes(model))
+      say(domainProps.cpuModel, `processor model ${model}`, nearestCpu(model, offered.cpus));
   }
 
   private ports(): void {

@@ -1,5 +1,6 @@
 import * as path from 'node:path';
 import type { Domain } from './domain.ts';
+import type { Offered } from './offered.ts';
 import type { DomainProblem, Found } from './problems-finder.ts';
 import { OutsideFinder } from './problems-outside.ts';
 import { UnknownFinder } from './problems-unknown.ts';
@@ -9,12 +10,17 @@ import { ValueFinder } from './problems-values.ts';
  * What of a domain would not run, and what reaches outside, in document order.
  * @param inside tells whether an absolute path, symbolic links aside, is in the library. Firmware that the
  *   distribution installs (below /usr/share) is never outside.
+ * @param offered what this computer's QEMU has; null when that is not known, and then nothing is missed
  */
-export function domainProblems(domain: Domain, inside: (file: string) => boolean): DomainProblem[] {
+export function domainProblems(
+  domain: Domain,
+  inside: (file: string) => boolean,
+  offered: Offered | null = null,
+): DomainProblem[] {
   const found: Found[] = [];
   const unknown = new UnknownFinder(domain, found);
   unknown.unknown(domain.root, '');
-  new ValueFinder(domain, found).find();
+  new ValueFinder(domain, found, offered).find();
   unknown.ignored(); // last: says nothing of a value that already has a reason
   new OutsideFinder(domain, found, inside).find();
   return capped(found.sort((a, b) => a.at - b.at).map(({ at: _, ...problem }) => problem));

@@ -3,7 +3,13 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as z from 'zod';
 import { GuesthouseError } from '../../../shared/errors.ts';
-import { type Domain, type DomainProblem, domainProblems, insideFolders } from '../domain/index.ts';
+import {
+  type Domain,
+  type DomainProblem,
+  domainProblems,
+  insideFolders,
+  type Offered,
+} from '../domain/index.ts';
 import { readTextIfAny, writeAtomic } from '../platform/fs.ts';
 
 /** What a person has allowed a guest to reach outside the library, kept in its folder. */
@@ -30,10 +36,10 @@ export async function withRealPaths(files: readonly string[]): Promise<string[]>
 }
 
 /** {@link domainProblems} for a library: a link inside it that leads out of it is outside. */
-export function problemsIn(library: string, domain: Domain): DomainProblem[] {
+export function problemsIn(library: string, domain: Domain, offered: Offered | null = null): DomainProblem[] {
   const real = realPath(library);
   const byName = insideFolders(library, real);
-  return domainProblems(domain, (file) => byName(file) && insideFolders(real)(realPath(file)));
+  return domainProblems(domain, (file) => byName(file) && insideFolders(real)(realPath(file)), offered);
 }
 
 /** With links followed as far as the path exists. */

@@ -5,6 +5,7 @@ import type { DeletePlan, GuestDetail } from '../../../shared/ipc/guests.ts';
 import { imageUse } from '../disks/index.ts';
 import { Domain, domainProps, el, metaProps, nvramOf } from '../domain/index.ts';
 import { isInside, writeAtomic } from '../platform/fs.ts';
+import { offeredBy } from '../qemu/offered.ts';
 import { findRun } from '../qemu/process.ts';
 import { clearRun, runFiles } from '../qemu/run-files.ts';
 import { problemsIn, readAgreed } from './consent.ts';
@@ -106,7 +107,9 @@ export class Edits {
     const entry = await refresh(this.deps, id);
     const { domain } = entry.stored;
     const agreed = new Set(await readAgreed(entry.stored.folder));
-    const problems = (domain ? problemsIn(this.deps.paths.data, domain) : []).map((problem) => ({
+    const problems = (
+      domain ? problemsIn(this.deps.paths.data, domain, await offeredBy(this.deps.qemu)) : []
+    ).map((problem) => ({
       ...problem,
       agreed: problem.reaches !== null && agreed.has(problem.reaches),
     }));

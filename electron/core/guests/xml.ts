@@ -6,6 +6,7 @@ import { Domain, domainProps, nvramOf, outlineOf } from '../domain/index.ts';
 import type { OperationRunner } from '../operations/runner.ts';
 import { isInside } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
+import { offeredBy } from '../qemu/offered.ts';
 import { problemsIn } from './consent.ts';
 import { lockOf } from './lifecycle.ts';
 import { type LoadingDeps, refresh } from './loading.ts';
@@ -16,6 +17,8 @@ import { isLive } from './transitions.ts';
 export interface XmlDeps extends LoadingDeps {
   readonly runner: OperationRunner;
   readonly names: () => Promise<readonly string[]>;
+  /** QEMU's program; default `qemu-system-x86_64` on the search path. */
+  readonly qemu?: string;
 }
 
 /** The XML as a text a person reads, edits and takes along. */
@@ -42,7 +45,7 @@ export class GuestXml {
       invalid: null,
       name: domain.get(domainProps.name),
       uuid: domain.uuid,
-      problems: problemsIn(this.deps.paths.data, domain),
+      problems: problemsIn(this.deps.paths.data, domain, await offeredBy(this.deps.qemu)),
       schema: await checkSchema(text, this.deps.paths.runtime),
       outline: outlineOf(domain),
     };
