@@ -138,6 +138,14 @@ test('five clones through the wizard: names as one types, the very values, and t
   const machineIds = await review.locator('tbody td:nth-child(3)').allTextContents();
   for (const id of machineIds) expect(id).toMatch(/^[0-9a-f]{32}$/);
   expect(new Set(machineIds).size).toBe(5);
+  await wizard.getByRole('button', { name: 'All values' }).click();
+  const values = page.getByTestId(testIds.cloneValues);
+  const uuids = await values.locator('dt:text-is("UUID") + dd').allTextContents();
+  expect(new Set(uuids).size).toBe(5);
+  for (const uuid of uuids) expect(uuid).toMatch(/^[0-9a-f-]{36}$/);
+  await expect(values.locator('dt:text-is("MAC")')).toHaveCount(5);
+  for (const type of ['ssh-ed25519', 'ecdsa-sha2-nistp256'])
+    await expect(values.locator(`dt:text-is("${type}")`)).toHaveCount(5);
   await wizard.getByRole('button', { name: 'What will change on disk' }).click();
   await expect(wizard).toContainText('/etc/hostname');
   await expectAccessible(page, 'the clone wizard, review');
@@ -295,6 +303,10 @@ test('at 900 by 600 every page and wizard fits its width', async () => {
   await shot('small-clone-2');
   await page.getByTestId(testIds.cloneNext).click();
   await expect(page.getByTestId(testIds.cloneReview)).toContainText('many-100', { timeout: minute });
+  await expect(page.getByTestId(testIds.cloneSubmit)).toBeInViewport();
+  await page.getByRole('button', { name: 'All values' }).click();
+  await expect(page.getByTestId(testIds.cloneValues)).toContainText('many-100');
+  expect(await fits()).toBe(true);
   await expect(page.getByTestId(testIds.cloneSubmit)).toBeInViewport();
   await expectAccessible(page, 'a hundred clones, reviewed in a small window');
   await shot('small-clone-3');

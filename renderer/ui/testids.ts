@@ -71,6 +71,7 @@ export const testIds = {
   cloneNames: 'clone-names',
   cloneNext: 'clone-next',
   cloneReview: 'clone-review',
+  cloneValues: 'clone-values',
   cloneSubmit: 'clone-submit',
   cloneDone: 'clone-done',
   seedFields: 'seed-fields',

@@ -1,3 +1,4 @@
+import { Fragment } from 'react';
 import type { ClonePlan } from '../../../shared/model/template.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import type { Afterwards } from '../../stores/clone-flow.ts';
@@ -71,6 +72,9 @@ export function ReviewStep({
           </Checkbox>
         )}
       </div>
+      <Disclosure title="All values: UUIDs, MACs and host keys">
+        <AllValues plan={plan} />
+      </Disclosure>
       <Disclosure title="What will change on disk">
         {plan.items.length > 1 && (
           <p className="muted">
@@ -131,6 +135,41 @@ function Values({ plan }: { plan: ClonePlan }) {
           ))}
         </tbody>
       </table>
+    </section>
+  );
+}
+
+/** What has no room in the table. */
+function AllValues({ plan }: { plan: ClonePlan }) {
+  return (
+    <section
+      className={panes.changes}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable box must be reachable by keyboard
+      tabIndex={0}
+      aria-label="All values of each clone"
+      data-testid={testIds.cloneValues}
+    >
+      {plan.items.map(({ name, identity }) => (
+        <section key={name}>
+          <h3>{name}</h3>
+          <dl className={`${panes.facts} selectable`}>
+            <dt>UUID</dt>
+            <dd className="mono">{identity.uuid ?? 'as it was'}</dd>
+            {identity.macs.map((mac, index) => (
+              <Fragment key={mac}>
+                <dt>MAC{identity.macs.length > 1 && ` ${index + 1}`}</dt>
+                <dd className="mono">{mac}</dd>
+              </Fragment>
+            ))}
+            {identity.hostKeys.map(({ type, fingerprint }) => (
+              <Fragment key={fingerprint}>
+                <dt>{type}</dt>
+                <dd className="mono">{fingerprint}</dd>
+              </Fragment>
+            ))}
+          </dl>
+        </section>
+      ))}
     </section>
   );
 }
