@@ -146,6 +146,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     ...guests.deps,
     announce,
     lifecycle: guests.lifecycle,
+    creator: guests.creator,
     onIdentity: () => announce({ type: 'identity' }),
   });
   // Keys, SSH and servers.

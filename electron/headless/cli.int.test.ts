@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { define, makeDisk, makeTree } from '../core/identity/testing/small-guests.ts';
 
 // The real command line, bundled as in a package, on libraries of its own.
 const out = resolve(__dirname, `../../dist/test/cli-${process.pid}`);
@@ -179,6 +180,77 @@ describe('the command line', () => {
     expect((await ended).code).toBe(130);
     const [starter] = JSON.parse((await run('starter', 'list', '--json')).stdout);
     expect(starter.status).toBe('absent');
+  });
+});
+
+describe('templates, clones and identities', () => {
+  const json = async (...args: string[]) => {
+    const ended = await run(...args, '--json', '-q');
+    return { code: ended.code, data: JSON.parse(ended.stdout) };
+  };
+
+  it('makes templates of a guest and of an image, clones them, and finds and repairs a double', async () => {
+    const guests = join(root, 'd/guesthouse/guests');
+    const tree = join(root, 'tree');
+    await makeTree(tree);
+    for (const name of ['one', 'twin']) {
+      const folder = join(guests, `${name}-00000000`);
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      define(folder, name, makeDisk(folder, tree, { format: 'raw', table: 'none', fs: 'ext4' }));
+    }
+    const image = join(root, 'image.raw');
+    await copyFile(join(guests, 'one-00000000/disk.raw'), image);
+
+    // One tree, two machines: a double until one is repaired.
+    const doubles = await run('identity', 'audit');
+    expect(doubles).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^Same machine-id .*one, twin/m),
+    });
+    const dry = await run('identity', 'repair', 'twin', '--dry-run');
+    expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining('/etc/machine-id') });
+    expect((await run('identity', 'audit')).code).toBe(1);
+    expect((await run('identity', 'repair', 'twin')).code).toBe(0);
+    const { code, data: report } = await json('identity', 'audit');
+    expect(report.groups.filter((group: { severity: string }) => group.severity === 'problem')).toEqual([]);
+    expect(code).toBe(0);
+
+    const plan = await json('template', 'make', 'one', '--dry-run');
+    expect(plan.data.changes.map((change: { path: string }) => change.path)).toContain('/etc/machine-id');
+    expect(await readdir(guests)).toContain('one-00000000');
+    expect(await run('template', 'make', 'one', '--keep', '--name', 'kept')).toMatchObject({ code: 0 });
+    expect((await run('template', 'make', 'one', '--from-image', image)).code).toBe(4);
+    expect((await run('template', 'make', 'x', '--from-image', image, '--keep')).code).toBe(2);
+    expect((await run('template', 'make', 'x', '--from-image', join(root, 'none'))).code).toBe(1);
+    expect(await run('template', 'make', 'direct', '--from-image', image)).toMatchObject({ code: 0 });
+    const odd = join(root, 'odd.raw');
+    await writeFile(odd, Buffer.alloc(1 << 20, 'nothing we know '));
+    const refused = await run('template', 'make', 'odd', '--from-image', odd);
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('No file system was recognised'),
+    });
+    // Nothing is left of the guests in between, and the image is as it was.
+    expect((await readdir(guests)).sort()).toEqual(['one-00000000', 'twin-00000000']);
+    expect((await readFile(image)).equals(await readFile(join(guests, 'one-00000000/disk.raw')))).toBe(true);
+    const names = (await json('template', 'list')).data.map((one: { name: string }) => one.name);
+    expect(names).toEqual(['direct', 'kept']);
+
+    const planned = await json('clone', 'direct', '--name', 'web-{1..2}', '--dry-run');
+    expect(planned.data.items).toHaveLength(2);
+    expect((await readdir(guests)).length).toBe(2);
+    const made = await json('clone', 'direct', '--name', 'web-{1..2}', '--full');
+    expect(made.data.map((one: { status: string }) => one.status)).toEqual(['made', 'made']);
+    expect((await run('clone', 'kept', '--name', 'web-1')).code).toBe(4);
+    const after = await json('identity', 'audit');
+    expect(after.code).toBe(0);
+    const web = after.data.rows.filter((row: { name: string }) => row.name.startsWith('web-'));
+    expect(web.map((row: { facts: { hostname: string } }) => row.facts.hostname).sort()).toEqual([
+      'web-1',
+      'web-2',
+    ]);
+    expect(new Set(web.map((row: { facts: { machineId: string } }) => row.facts.machineId)).size).toBe(2);
+    expect((await run('template', 'delete', 'direct', '--yes')).code).toBe(0);
   });
 });
 

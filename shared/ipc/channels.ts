@@ -55,6 +55,7 @@ export const templateCalls = [
   'templates.list',
   'templates.planSeal',
   'templates.seal',
+  'templates.make',
   'templates.xml',
   'templates.rename',
   'templates.edit',

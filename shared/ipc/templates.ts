@@ -3,7 +3,7 @@ import { type IdentityReport, identityPartIds, type RepairPlan } from '../model/
 import type { ClonePlan, CloneResult, SealPlan, Template } from '../model/template.ts';
 import { call } from './call.ts';
 import type { identityCalls, templateCalls } from './channels.ts';
-import { type DeletePlan, guestName, guestRef, type Started } from './guests.ts';
+import { createSpec, type DeletePlan, guestName, guestRef, type Started } from './guests.ts';
 import { seedSpec } from './seeds.ts';
 
 const one = z.object({ id: guestRef });
@@ -58,6 +58,10 @@ export const templateContract = {
   /** Reads the disk and says what sealing would change. The guest must be off. */
   'templates.planSeal': call(sealSpec).returns<SealPlan>(),
   'templates.seal': call(planned).returns<Started & { id: string }>(),
+  /** Straight from a starter or an image file: a guest is made and sealed, with the usual parts, in one operation. */
+  'templates.make': call(
+    createSpec.pick({ name: true, from: true, vcpus: true, memory: true, tags: true }),
+  ).returns<Started>(),
   /** The domain XML as it is kept, to read: a template's is never edited. */
   'templates.xml': call(one).returns<{ name: string; xml: string }>(),
   'templates.rename': call(one.extend({ name: guestName })).returns<void>(),

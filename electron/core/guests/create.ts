@@ -8,7 +8,7 @@ import { applyIdentity } from '../identity/apply.ts';
 import { writeRecord } from '../identity/record.ts';
 import { type IdentityValues, makeValues } from '../identity/values.ts';
 import { stageGivenKeys } from '../keys/given.ts';
-import type { OperationContext } from '../operations/runner.ts';
+import { type OperationContext, partOf } from '../operations/runner.ts';
 import { run } from '../platform/exec.ts';
 import { syncPath, writeAtomic } from '../platform/fs.ts';
 import { buildStarter, type StarterImage } from '../templates/starter/build.ts';
@@ -38,6 +38,32 @@ export class Creator {
   ) {}
 
   async create(spec: ParsedCreate): Promise<Started & { id: string }> {
+    const { id, make, forget } = await this.prepare(spec);
+    try {
+      const { operation, result } = this.deps.runner.start(
+        { kind: 'guest.create', title: `Making ${spec.name}`, subject: id, lock: `guest:${id}` },
+        make,
+      );
+      result
+        .finally(forget)
+        .then(() => (spec.start ? this.lifecycle.start(id) : undefined))
+        .catch((error) => {
+          if (this.deps.registry.find(id)) this.deps.log.error(`${id} was made but not started`, error);
+        });
+      return { id, operation: operation.id };
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+
+  /**
+   * Claims the name. Nothing is made until `make` is called, within an operation that holds `guest:<id>`.
+   * @returns `forget` gives the name free: call it when `make` has ended, or is not to be called
+   */
+  async prepare(
+    spec: ParsedCreate,
+  ): Promise<{ id: string; make: (op: OperationContext) => Promise<void>; forget: () => void }> {
     if (spec.tpm && spec.kind === 'paravirtual')
       throw new GuesthouseError('unsupported', 'A paravirtual guest has no TPM.', {
         todo: 'Choose hybrid or full, or leave the TPM out.',
@@ -46,25 +72,14 @@ export class Creator {
     const uuid = randomUUID();
     const id = folderName(spec.name, uuid);
     this.pendingNames.add(spec.name);
-    try {
-      const { operation, result } = this.deps.runner.start(
-        { kind: 'guest.create', title: `Making ${spec.name}`, subject: id, lock: `guest:${id}` },
-        (op) =>
-          spec.from.kind === 'starter'
-            ? this.run(id, uuid, { ...spec, from: spec.from }, op)
-            : this.runFrom(id, uuid, spec, spec.from, op),
-      );
-      result
-        .finally(() => this.pendingNames.delete(spec.name))
-        .then(() => (spec.start ? this.lifecycle.start(id) : undefined))
-        .catch((error) => {
-          if (this.deps.registry.find(id)) this.deps.log.error(`${id} was made but not started`, error);
-        });
-      return { id, operation: operation.id };
-    } catch (error) {
-      this.pendingNames.delete(spec.name);
-      throw error;
-    }
+    return {
+      id,
+      make: (op) =>
+        spec.from.kind === 'starter'
+          ? this.run(id, uuid, { ...spec, from: spec.from }, op)
+          : this.runFrom(id, uuid, spec, spec.from, op),
+      forget: () => void this.pendingNames.delete(spec.name),
+    };
   }
 
   private async runFrom(
@@ -82,7 +97,7 @@ export class Creator {
       const { user, firmware } = cloud.source(source.id);
       const file = await cloud.get(source.id, op, 0.7);
       from = { kind: 'image', path: file, mode: 'copy', format: null, firmware: source.firmware ?? firmware };
-      rest = part(op, 0.7, 1);
+      rest = partOf(op, 0.7, 1);
       known = {
         user,
         prepare: (staged, folder) => prepareCloudImage(this.deps, spec, uuid, staged, folder, rest),
@@ -99,7 +114,7 @@ export class Creator {
 
   private async run(id: string, uuid: string, spec: StarterCreate, op: OperationContext): Promise<void> {
     const { store, paths, log } = this.deps;
-    const image = await buildStarter({ id: spec.from.id }, { paths, log }, part(op, 0, 0.8));
+    const image = await buildStarter({ id: spec.from.id }, { paths, log }, partOf(op, 0, 0.8));
     this.deps.onStarterBuilt?.();
     if (spec.diskSize !== null && spec.diskSize * 2 ** 30 < image.virtualSize)
       throw new GuesthouseError('invalid-input', 'The disk cannot be smaller than what it is made from.', {
@@ -220,16 +235,4 @@ function knownHosts(uuid: string, values: IdentityValues): string {
   return values.hostKeys
     .map((key) => `${uuid} ${key.publicKey.trim().split(' ').slice(0, 2).join(' ')}\n`)
     .join('');
-}
-
-/** The part of an operation from `from` to `to`, as an operation of its own. */
-function part(op: OperationContext, from: number, to: number): OperationContext {
-  return {
-    id: op.id,
-    signal: op.signal,
-    phase: (text) => op.phase(text),
-    progress: (fraction) => op.progress(fraction === null ? null : from + (to - from) * fraction),
-    check: () => op.check(),
-    undo: (how) => op.undo(how),
-  };
 }

@@ -153,6 +153,7 @@ export function createGuests(deps: GuestsDeps) {
     deps: all,
     registry,
     lifecycle,
+    creator,
     store,
     snapshot: (): readonly Guest[] => registry.rows(),
 

@@ -41,6 +41,18 @@ export function detachedContext(signal: AbortSignal = new AbortController().sign
   };
 }
 
+/** The part of an operation from `from` to `to`, as an operation of its own. */
+export function partOf(op: OperationContext, from: number, to: number): OperationContext {
+  return {
+    id: op.id,
+    signal: op.signal,
+    phase: (text) => op.phase(text),
+    progress: (fraction) => op.progress(fraction === null ? null : from + (to - from) * fraction),
+    check: () => op.check(),
+    undo: (how) => op.undo(how),
+  };
+}
+
 const keepEnded = 50;
 
 /** Runs long jobs: ids, phases, fractions, cancel, undo. Announces each change through `onChange`. */

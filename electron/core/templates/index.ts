@@ -7,14 +7,17 @@ import type { Template } from '../../../shared/model/template.ts';
 import type { Announce, Handlers } from '../api.ts';
 import { cleanStaleExports } from '../disks/index.ts';
 import { domainProps } from '../domain/index.ts';
+import type { Creator } from '../guests/create.ts';
 import { describeDisks } from '../guests/describe.ts';
 import type { Lifecycle, LifecycleDeps } from '../guests/lifecycle.ts';
 import { libraryPolicy, refresh } from '../guests/loading.ts';
 import { refuseSnapshots } from '../guests/snapshots/store.ts';
 import { assertNameFree, GuestStore, nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
+import type { OperationContext } from '../operations/runner.ts';
 import { sweepBases } from './bases.ts';
 import { Clones } from './clones.ts';
 import { imagesInUse } from './images-in-use.ts';
+import { makeDirect } from './make-direct.ts';
 import { makeFull } from './make-full.ts';
 import { edited, makeTemplate, planSeal, type SealPlanSecret } from './seal.ts';
 import { readSealed } from './sealed.ts';
@@ -22,6 +25,7 @@ import { readSealed } from './sealed.ts';
 export interface TemplatesDeps extends LifecycleDeps {
   readonly announce: Announce;
   readonly lifecycle: Lifecycle;
+  readonly creator: Creator;
   /** Called when an identity was written. */
   readonly onIdentity: () => void;
 }
@@ -137,6 +141,17 @@ export function createTemplates(deps: TemplatesDeps) {
     for (const file of removed) log.info(`removed the unused base ${file}`);
   }
 
+  async function seal(secret: SealPlanSecret, op: OperationContext): Promise<void> {
+    await makeTemplate({ paths, templates: store, now: () => deps.clock.now() }, secret, op);
+    if (!secret.request.keep) {
+      await deps.store.remove(secret.source.id);
+      registry.remove(secret.source.id);
+      await sweep();
+    }
+    await reload();
+    deps.onIdentity();
+  }
+
   const handlers: Handlers<TemplateCall> = {
     'templates.list': () => reload(),
     'templates.planSeal': async ({ id: ref, ...request }) => {
@@ -172,19 +187,16 @@ export function createTemplates(deps: TemplatesDeps) {
           subject: secret.source.id,
           lock: `guest:${secret.source.id}`,
         },
-        async (op) => {
-          await makeTemplate({ paths, templates: store, now: () => deps.clock.now() }, secret, op);
-          if (!secret.request.keep) {
-            await deps.store.remove(secret.source.id);
-            registry.remove(secret.source.id);
-            await sweep();
-          }
-          await reload();
-          deps.onIdentity();
-        },
+        (op) => seal(secret, op),
       );
       result.catch(() => {});
       return { operation: operation.id, id: secret.id };
+    },
+    'templates.make': async (spec) => {
+      const { title, job } = await makeDirect(deps, spec, seal);
+      const { operation, result } = runner.start({ kind: 'template.make', title }, job);
+      result.catch(() => {});
+      return { operation: operation.id };
     },
     'templates.xml': async ({ id }) => {
       const stored = await find(id);

@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { CancelledError, GuesthouseError, isCancelled } from '../../../shared/errors.ts';
+import type { CreateSpec } from '../../../shared/ipc/guests.ts';
 import { expandNames } from '../../../shared/model/name-pattern.ts';
 import type { ClonePlan, CloneResult } from '../../../shared/model/template.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -21,6 +23,27 @@ export function cancelledText(plan: Pick<ClonePlan, 'items'>, results: readonly 
 }
 
 const collect = (value: string, before: string[] = []) => [...before, value];
+
+interface MakeOptions {
+  readonly from?: 'debian-12';
+  readonly fromImage?: string;
+  readonly name?: string;
+  readonly keep?: boolean;
+  readonly tag?: string[];
+  readonly dryRun?: boolean;
+}
+
+/** What a template is made from where that is no guest; null: a guest. */
+function directSource({ from, fromImage, name, keep, dryRun }: MakeOptions): CreateSpec['from'] | null {
+  if (from === undefined && fromImage === undefined) return null;
+  if ((from !== undefined && fromImage !== undefined) || name !== undefined || keep || dryRun)
+    throw new GuesthouseError('invalid-input', 'These options do not go together.', {
+      why: '--from and --from-image each make a template of the name given; --name, --keep and --dry-run are for guests.',
+    });
+  return fromImage === undefined
+    ? { kind: 'starter', id: from! }
+    : { kind: 'image', path: resolve(fromImage) };
+}
 
 export function registerTemplates(program: Command, runner: Runner): void {
   const template = program.command('template').description('Templates that clones are made from');
@@ -44,14 +67,25 @@ export function registerTemplates(program: Command, runner: Runner): void {
   });
 
   const make = runner
-    .define(template, 'make', 'Turn a guest that is off into a template')
-    .argument('<guest>', 'name, folder or UUID')
+    .define(template, 'make', 'Turn a guest that is off into a template, or make one from a system or image')
+    .argument('<guest>', 'name, folder or UUID; with --from and --from-image what the template is called')
+    .addOption(new Option('--from <source>', 'a system Guesthouse builds').choices(['debian-12']))
+    .option('--from-image <file>', 'a disk image: raw, qcow2, VMDK, VDI, VHDX, VHD')
     .option('--name <name>', "what the template is called (the guest's name)")
     .option('--keep', 'copy the disk and keep the guest')
     .option('--tag <tag>', 'tag (again for more)', collect)
     .option('--dry-run', 'only say what would change on the disk');
   runner.action<[string]>(make, async ({ core, guest: find, follow }, ref) => {
-    const options = make.opts<{ name?: string; keep?: boolean; tag?: string[]; dryRun?: boolean }>();
+    const options = make.opts<MakeOptions>();
+    const from = directSource(options);
+    if (from) {
+      await follow(() => core.call('templates.make', { name: ref, from, tags: options.tag ?? [] }));
+      const made = (await core.call('templates.list', undefined)).find((one) => one.name === ref) ?? null;
+      return {
+        data: made,
+        text: plain(`Made the template ${ref}.\nNext: guesthouse clone ${ref} --name 'web-{01..03}'`),
+      };
+    }
     const guest = await find(ref);
     const plan = await core.call('templates.planSeal', {
       id: guest.id,
