@@ -59,6 +59,8 @@ export interface XmlCheck {
   readonly name: string | null;
   readonly uuid: string | null;
   readonly problems: readonly XmlProblem[];
+  /** Names `guests.importXml` takes with `nearest`, for machine types and processor models this computer's QEMU lacks. */
+  readonly nearest: readonly string[];
   /** The word of libvirt's own schema; `unavailable` where its validator is not installed. */
   readonly schema: {
     readonly state: 'valid' | 'invalid' | 'unavailable';
@@ -294,6 +296,7 @@ export const guestContract = {
    * Makes a guest of a domain XML, as `virsh dumpxml` writes it; give its text or its file. `disks`: used where they
    * are, copied (as qcow2), or overlays on them. Nobody vouches for the XML: copying or linking an image outside the
    * library that is not in `agreed` fails with `needs-consent`, and the rest is asked about before the first start.
+   * `nearest`: a machine type or processor model that this computer's QEMU lacks becomes the nearest it has.
    */
   'guests.importXml': call(
     z
@@ -303,6 +306,7 @@ export const guestContract = {
         name: guestName.optional(),
         disks: z.enum(['reference', 'copy', 'link']).default('reference'),
         agreed: z.array(z.string().max(4096)).max(1000).default([]),
+        nearest: z.boolean().default(false),
       })
       .refine(({ xml, path }) => (xml === undefined) !== (path === undefined), 'Give the XML or its file.'),
   ).returns<Imported>(),

@@ -10,7 +10,7 @@ export {
   randomMac,
   rootPortElements,
 } from './new.ts';
-export type { Offered } from './offered.ts';
+export { missingIn, type Offered } from './offered.ts';
 export { type OutlineRow, outlineOf } from './outline.ts';
 export { domainProblems, insideFolders } from './problems.ts';
 export type { DomainProblem } from './problems-finder.ts';

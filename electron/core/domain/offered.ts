@@ -1,7 +1,45 @@
+import type { Domain } from './domain.ts';
+import { domainProps } from './properties/domain.ts';
+import type { Property } from './properties/types.ts';
+import { canRun, runnable } from './supported.ts';
+
 /** What the QEMU of this computer offers, by the names its command line takes, aliases among them. */
 export interface Offered {
   readonly machines: readonly string[];
   readonly cpus: readonly string[];
+}
+
+/** A name in a domain that this computer's QEMU does not know: it would not start the guest. */
+export interface Missing {
+  readonly property: Property<string>;
+  readonly what: 'machine type' | 'processor model';
+  readonly name: string;
+  /** The name it knows that is most like it. */
+  readonly nearest: string | null;
+}
+
+/** Nothing for other architectures' machines, which cannot be run anyway. */
+export function missingIn(domain: Domain, { machines, cpus }: Offered): Missing[] {
+  if (!canRun(runnable.arches, domain.get(domainProps.arch) ?? 'x86_64')) return [];
+  const found: Missing[] = [];
+  const name = domain.get(domainProps.machine);
+  if (name !== null && !machines.includes(name))
+    found.push({
+      property: domainProps.machine,
+      what: 'machine type',
+      name,
+      nearest: nearestMachine(name, machines),
+    });
+  const model = domain.get(domainProps.cpuModel);
+  const counts = ['custom', null].includes(domain.get(domainProps.cpuMode));
+  if (model !== null && counts && !cpus.includes(model))
+    found.push({
+      property: domainProps.cpuModel,
+      what: 'processor model',
+      name: model,
+      nearest: nearestCpu(model, cpus),
+    });
+  return found;
 }
 
 /**

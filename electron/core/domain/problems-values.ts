@@ -1,5 +1,5 @@
 import type { Domain } from './domain.ts';
-import { nearestCpu, nearestMachine, type Offered } from './offered.ts';
+import { missingIn, type Offered } from './offered.ts';
 import { Finder, type Found, pathOf } from './problems-finder.ts';
 import {
   channelProps,
@@ -178,23 +178,14 @@ export class ValueFinder extends Finder {
       this.add(domain.items('panic')[i]!.span.start, 'devices/panic', 'the panic notifier is left out');
   }
 
-  /** Names this computer's QEMU does not know: it would not start the guest. */
   private missing(): void {
-    const { domain, offered } = this;
-    if (offered === null || !canRun(runnable.arches, domain.get(domainProps.arch) ?? 'x86_64')) return;
-    const mode = domain.get(domainProps.cpuMode);
-    const say = (property: Property<string>, what: string, nearest: string | null) =>
+    if (this.offered === null) return;
+    for (const { property, what, name, nearest } of missingIn(this.domain, this.offered))
       this.add(
         this.at(property, 0),
         pathOf(property),
-        `the guest does not start: this computer’s QEMU has no ${what}${nearest === null ? '' : `, the nearest is ${nearest}`}`,
+        `the guest does not start: this computer’s QEMU has no ${what} ${name}${nearest === null ? '' : `, the nearest is ${nearest}`}`,
       );
-    const machine = domain.get(domainProps.machine);
-    if (machine !== null && !offered.machines.includes(machine))
-      say(domainProps.machine, `machine type ${machine}`, nearestMachine(machine, offered.machines));
-    const model = domain.get(domainProps.cpuModel);
-    if (model !== null && (mode === null || mode === 'custom') && !offered.cpus.includes(model))
-      say(domainProps.cpuModel, `processor model ${model}`, nearestCpu(model, offered.cpus));
   }
 
   private ports(): void {

@@ -22,6 +22,7 @@ import {
   domainProps,
   interfaceProps,
   metaProps,
+  missingIn,
   type NvramStore,
   nvramOf,
   randomMac,
@@ -31,6 +32,7 @@ import {
 import type { OperationContext } from '../operations/runner.ts';
 import { isInside, syncPath, writeAtomic } from '../platform/fs.ts';
 import { decodeXml } from '../platform/xml-encoding.ts';
+import { offeredBy } from '../qemu/offered.ts';
 import { addAgreed, withRealPaths } from './consent.ts';
 import type { CreateDeps } from './create-spec.ts';
 import { foreignFormats } from './describe.ts';
@@ -68,6 +70,7 @@ export class Importer {
     const changes: string[] = [];
     if (name !== domain.name) domain = domain.set(domainProps.name, name);
     domain = await this.withFreeIdentity(domain, changes);
+    if (spec.nearest) domain = await this.withNearest(domain, changes);
     const id = folderName(name, domain.uuid!);
     const folder = store.folder(id);
     if (spec.disks === 'reference') await refuseOthersDisks(paths, domain, folder);
@@ -96,6 +99,18 @@ export class Importer {
       if (registry.find(id)) this.deps.log.error(`${id} was imported and then`, error);
     });
     return { id, operation: operation.id, changes };
+  }
+
+  /** What this computer's QEMU lacks becomes the nearest it has. */
+  private async withNearest(source: Domain, changes: string[]): Promise<Domain> {
+    const offered = await offeredBy(this.deps.qemu);
+    let domain = source;
+    for (const { property, what, name, nearest } of offered ? missingIn(domain, offered) : []) {
+      if (nearest === null) continue;
+      domain = domain.set(property, nearest);
+      changes.push(`This computer’s QEMU has no ${what} ${name}: it was given ${nearest}.`);
+    }
+    return domain;
   }
 
   /** Two guests with one UUID, MAC address or host port would be one machine twice: what is taken is made anew. */

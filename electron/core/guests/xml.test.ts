@@ -19,6 +19,16 @@ it('a machine type that this computer’s QEMU lacks is listed before the import
     await at.done(imported);
     const { problems } = await core.call('guests.detail', { id: imported.id });
     expect(problems).toContainEqual(listed);
+
+    const { nearest } = await core.call('guests.checkXml', { xml });
+    const mended = await core.call('guests.importXml', { xml, name: 'mended', nearest: true });
+    await at.done(mended);
+    expect(mended.changes).toContainEqual(
+      expect.stringContaining(`pc-q35-jammy: it was given ${nearest[0]}.`),
+    );
+    const now = await core.call('guests.detail', { id: mended.id });
+    expect(now.xml).toContain(`machine='${nearest[0]}'`);
+    expect(now.problems).not.toContainEqual(expect.objectContaining({ path: 'os/type@machine' }));
   } finally {
     await at.close();
     home.remove();

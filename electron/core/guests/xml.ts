@@ -2,7 +2,7 @@ import * as path from 'node:path';
 import { GuesthouseError, toWire } from '../../../shared/errors.ts';
 import type { Started, XmlCheck } from '../../../shared/ipc/guests.ts';
 import { nameProblem } from '../../../shared/model/names.ts';
-import { Domain, domainProps, nvramOf, outlineOf } from '../domain/index.ts';
+import { Domain, domainProps, missingIn, nvramOf, outlineOf } from '../domain/index.ts';
 import type { OperationRunner } from '../operations/runner.ts';
 import { isInside } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
@@ -37,15 +37,18 @@ export class GuestXml {
         name: null,
         uuid: null,
         problems: [],
+        nearest: [],
         schema: { state: 'unavailable', messages: [] },
         outline: [],
       };
     }
+    const offered = await offeredBy(this.deps.qemu);
     return {
       invalid: null,
       name: domain.get(domainProps.name),
       uuid: domain.uuid,
-      problems: problemsIn(this.deps.paths.data, domain, await offeredBy(this.deps.qemu)),
+      problems: problemsIn(this.deps.paths.data, domain, offered),
+      nearest: offered ? missingIn(domain, offered).flatMap((one) => one.nearest ?? []) : [],
       schema: await checkSchema(text, this.deps.paths.runtime),
       outline: outlineOf(domain),
     };

@@ -155,9 +155,15 @@ export function registerXml(program: Command, runner: Runner): void {
       'allow this thing outside the library (again for more)',
       (one: string, all: string[]) => [...all, one],
       [],
-    );
+    )
+    .option('--nearest', 'take the nearest machine type and processor model where QEMU here lacks its own');
   runner.action<[string]>(take, async ({ core, follow }, file) => {
-    const options = take.opts<{ name?: string; disks: 'reference' | 'copy' | 'link'; allow: string[] }>();
+    const options = take.opts<{
+      name?: string;
+      disks: 'reference' | 'copy' | 'link';
+      allow: string[];
+      nearest?: boolean;
+    }>();
     let id = '';
     let changes: readonly string[] = [];
     if (/\.ova$/i.test(file)) {
@@ -181,6 +187,7 @@ export function registerXml(program: Command, runner: Runner): void {
         ...(options.name === undefined ? {} : { name: options.name }),
         disks: options.disks,
         agreed: options.allow,
+        nearest: options.nearest === true,
       });
       ({ id, changes } = started);
       return started;

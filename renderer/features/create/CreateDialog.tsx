@@ -80,7 +80,13 @@ function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string
   useEffect(() => {
     if (source === 'cloud') call('cloudImages.list').then(setClouds, tellError);
   }, [source]);
-  const [xml, setXml] = useState<XmlForm>({ name: '', disks: 'copy', agreed: new Set(), start: false });
+  const [xml, setXml] = useState<XmlForm>({
+    name: '',
+    disks: 'copy',
+    agreed: new Set(),
+    nearest: false,
+    start: false,
+  });
   const put = (patch: Partial<CreateForm>) => setForm((old) => ({ ...old, ...patch }));
   const file = useFile(path.trim(), source);
   const image = file.status === 'image' ? file.image : null;
@@ -98,6 +104,7 @@ function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string
         ...old,
         name: keptName(file.check.name ?? path.split('/').at(-1) ?? '', taken),
         agreed: new Set(),
+        nearest: false,
       }));
   }
   const choose = (next: SourceId) => {
@@ -147,7 +154,13 @@ function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string
     if (source === 'starter' && checked.spec) void createGuest(checked.spec);
     else if (source === 'xml')
       void importXml(
-        { path: path.trim(), name: xml.name, disks: xml.disks, agreed: [...xml.agreed] },
+        {
+          path: path.trim(),
+          name: xml.name,
+          disks: xml.disks,
+          agreed: [...xml.agreed],
+          nearest: xml.nearest,
+        },
         xml.start,
       );
     else if (page === 'source') setPage('hardware');

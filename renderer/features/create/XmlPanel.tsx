@@ -11,6 +11,8 @@ export interface XmlForm {
   readonly disks: 'reference' | 'copy' | 'link';
   /** What outside the library it may reach. */
   readonly agreed: ReadonlySet<string>;
+  /** Takes what this computer's QEMU has in place of what it lacks. */
+  readonly nearest: boolean;
   readonly start: boolean;
 }
 
@@ -95,6 +97,15 @@ export function XmlPanel({
               </li>
             ))}
           </ul>
+          {check.nearest.length > 0 && (
+            <Checkbox
+              checked={form.nearest}
+              onChange={(nearest) => put({ nearest })}
+              hint="The system inside finds slightly other hardware."
+            >
+              Use {check.nearest.join(' and ')}, which this computer’s QEMU has
+            </Checkbox>
+          )}
         </section>
       )}
       {check.problems.length === 0 && <p>All of it can be run, and nothing reaches outside the library.</p>}
