@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import { app, type BrowserWindow, dialog, nativeTheme, session } from 'electron';
 import { toWire } from '../../shared/errors.ts';
 import type { Operation } from '../../shared/model/operation.ts';
+import { endsAtLogout } from '../core/early.ts';
 import type { LibraryPaths, Log, SharedCore } from '../core/index.ts';
 import { shellHandlers } from './actions.ts';
 import { guardContents, guardSession } from './guard.ts';
@@ -18,6 +19,13 @@ export interface ShellOptions {
   readonly files: { readonly preload: string; readonly page: string };
   readonly icon: string;
   readonly acquire: () => Promise<SharedCore>;
+}
+
+/** What becomes of guests without the window, for its last question. */
+async function guestsGoOn(): Promise<string> {
+  return (await endsAtLogout().catch(() => false))
+    ? 'Guests keep running in any case, until you log out: then they end, as by a power cut. The command “loginctl enable-linger” lets them run on.'
+    : 'Guests keep running in any case.';
 }
 
 /** Everything of the window's process, from start to end. Returns at once; the app lives on events. */
@@ -153,7 +161,7 @@ class Shell {
                 running.length === 1
                   ? 'One operation is running.'
                   : `${running.length} operations are running.`,
-              detail: `${titles}\n\nGuests keep running in any case.`,
+              detail: `${titles}\n\n${await guestsGoOn()}`,
               buttons: ['Finish in the background', 'Cancel and close', 'Keep the window open'],
               defaultId: 0,
               cancelId: 2,

@@ -1,8 +1,8 @@
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import type { AcceleratorReport, HostReport } from '../../../shared/model/host.ts';
-import { hasUserManager } from '../platform/detached.ts';
-import { exists, readTextIfAny } from '../platform/fs.ts';
+import { hasUserManager, lingers } from '../platform/detached.ts';
+import { readTextIfAny } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
 import type { Accelerators } from '../qemu/accelerators.ts';
 import { findPrograms } from './programs.ts';
@@ -39,14 +39,13 @@ const trying: AcceleratorReport = {
  */
 export async function hostReport(deps: HostDeps, refresh: boolean, wait = true): Promise<HostReport> {
   const user = os.userInfo().username;
-  const [cpuText, memoryText, room, programs, manager, lingers, accelerator] = await Promise.all([
+  const [cpuText, memoryText, room, programs, manager, staysOn, accelerator] = await Promise.all([
     readTextIfAny('/proc/cpuinfo'),
     readTextIfAny('/proc/meminfo'),
     fs.statfs(deps.paths.data),
     findPrograms(),
     hasUserManager(),
-    // logind notes those who linger there (loginctl(1)).
-    exists(`/var/lib/systemd/linger/${user}`),
+    lingers(),
     wait
       ? deps.accelerators.report(refresh)
       : Promise.race([
@@ -77,7 +76,7 @@ export async function hostReport(deps: HostDeps, refresh: boolean, wait = true):
       memoryVerdict(memory),
       diskVerdict(disk),
       programsVerdict(programs),
-      ...(manager ? [logoutVerdict(lingers)] : []),
+      ...(manager ? [logoutVerdict(staysOn)] : []),
     ],
     programs,
   };

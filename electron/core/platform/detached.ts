@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as fs from 'node:fs/promises';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { withoutInherited } from './descriptors.ts';
 import { baseEnv } from './exec.ts';
+import { exists } from './fs.ts';
 import { executableOf } from './proc.ts';
 
 export interface DetachedOptions {
@@ -54,6 +56,16 @@ export async function hasUserManager(): Promise<boolean> {
   if (!runtime) return false;
   const stat = await fs.stat(path.join(runtime, 'systemd/private')).catch(() => null);
   return stat?.isSocket() ?? false;
+}
+
+/** True when the user manager stays without a session: logind notes for whom (loginctl(1), `enable-linger`). */
+export function lingers(): Promise<boolean> {
+  return exists(`/var/lib/systemd/linger/${os.userInfo().username}`);
+}
+
+/** True when what runs detached ends as the person logs out. */
+export async function endsAtLogout(): Promise<boolean> {
+  return (await hasUserManager()) && !(await lingers());
 }
 
 /** Null when it was to be in a scope or group and cannot. */
