@@ -284,6 +284,26 @@ test('several selected are offered for cloning, and a batch can be undone', asyn
   await expect(page.getByTestId(guestRowTestId('again'))).toHaveCount(0);
 });
 
+test('a template is made straight from the starter, without a guest', async () => {
+  test.setTimeout(4 * minute);
+  await go('templates');
+  await page.getByRole('button', { name: 'From an image…' }).click();
+  const made = dialog(testIds.sealDialog);
+  await expect(made.getByLabel('Name of the template')).toHaveValue('debian-12-2');
+  await made.getByText('A disk image').click();
+  await expect(page.getByTestId(testIds.sealSubmit)).toBeDisabled();
+  await expectAccessible(page, 'a template straight from an image');
+  await shot('new-template');
+  await made.getByText('Debian 12, built here').click();
+  await made.getByLabel('Name of the template').fill('straight');
+  await page.getByTestId(testIds.sealSubmit).click();
+  await expect(made.getByRole('button', { name: 'Clone it…' })).toBeVisible({ timeout: 3 * minute });
+  await made.getByRole('button', { name: 'Show it' }).click();
+  await expect(page.getByTestId(templateRowTestId('straight'))).toHaveAttribute('aria-selected', 'true');
+  await go('guests');
+  await expect(page.getByTestId(guestRowTestId('straight'))).toHaveCount(0);
+});
+
 test('at 900 by 600 every page and wizard fits its width', async () => {
   const size = (width: number, height: number) =>
     launched.app.evaluate(

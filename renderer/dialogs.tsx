@@ -47,6 +47,7 @@ import { ForgetHostKeyDialog } from './features/servers/ServerDetails.tsx';
 import { ServerDialog } from './features/servers/ServerDialog.tsx';
 import { SshConfigDialog } from './features/servers/SshConfigDialog.tsx';
 import { SettingsDialog } from './features/settings/SettingsDialog.tsx';
+import { NewTemplateDialog } from './features/templates/NewTemplateDialog.tsx';
 import { SealDialog } from './features/templates/SealDialog.tsx';
 import {
   TemplateDeleteDialog,
@@ -92,6 +93,8 @@ export function OpenDialog() {
       return <CloneDialog sources={dialog.sources} />;
     case 'seal':
       return <SealDialog id={dialog.id} />;
+    case 'new-template':
+      return <NewTemplateDialog />;
     case 'template-delete':
       return <TemplateDeleteDialog id={dialog.id} />;
     case 'template-xml':

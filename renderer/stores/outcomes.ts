@@ -9,6 +9,7 @@ const quiet = /^(guest\.|group\.|container\.|identity\.verify$|key\.(create|copy
 /** Dialogs that show how these end, each with the next step: a toast would tell it twice and cover their buttons. */
 const shownBy: Readonly<Record<string, DialogState['kind']>> = {
   'template.seal': 'seal',
+  'template.make': 'new-template',
   'clones.run': 'clone',
   'identity.repair': 'repair',
   'container.create': 'new-container',

@@ -21,6 +21,8 @@ export type DialogState =
   | { readonly kind: 'clone'; readonly sources: readonly string[] }
   /** Make a template of a guest; null: choose one first. */
   | { readonly kind: 'seal'; readonly id: string | null }
+  /** Make a template straight from a system or image. */
+  | { readonly kind: 'new-template' }
   | { readonly kind: 'template-delete'; readonly id: string }
   | { readonly kind: 'template-rename'; readonly id: string }
   | { readonly kind: 'template-xml'; readonly id: string }

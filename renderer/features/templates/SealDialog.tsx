@@ -321,7 +321,7 @@ function Preview({ guest, form, plan }: { guest: Guest; form: SealForm; plan: Se
   );
 }
 
-function Sealing({ name, operation: id }: { name: string; operation: string | null }) {
+export function Sealing({ name, operation: id }: { name: string; operation: string | null }) {
   const operation = useOperations((state) => (id === null ? undefined : state.byId[id]));
   return (
     <Dialog
@@ -353,7 +353,7 @@ function Sealing({ name, operation: id }: { name: string; operation: string | nu
   );
 }
 
-function Done({ name, id, guest }: { name: string; id: string; guest: string | null }) {
+export function Done({ name, id, guest }: { name: string; id: string; guest: string | null }) {
   return (
     <Dialog
       title={`${name} is a template`}

@@ -61,6 +61,9 @@ export function TemplatesPage() {
             <Stamp size={14} aria-hidden="true" />
             Make template…
           </Button>
+          <Button size="small" onPress={() => useUi.getState().open({ kind: 'new-template' })}>
+            From an image…
+          </Button>
         </div>
         <Rows templates={shown} selected={only?.id ?? null} onOpen={() => setAsPage(true)} />
       </div>
@@ -191,15 +194,20 @@ function NoTemplates() {
           title="No templates yet"
           icon={<Stamp size={24} aria-hidden="true" />}
           action={
-            any ? (
-              <Button look="primary" size="large" onPress={() => open({ kind: 'seal', id: null })}>
-                Make a template…
+            <div className={panes.buttons}>
+              {any ? (
+                <Button look="primary" size="large" onPress={() => open({ kind: 'seal', id: null })}>
+                  Make a template…
+                </Button>
+              ) : (
+                <Button look="primary" size="large" onPress={() => open({ kind: 'new-guest' })}>
+                  Try a Debian guest first
+                </Button>
+              )}
+              <Button size="large" onPress={() => open({ kind: 'new-template' })}>
+                From Debian or an image…
               </Button>
-            ) : (
-              <Button look="primary" size="large" onPress={() => open({ kind: 'new-guest' })}>
-                Try a Debian guest first
-              </Button>
-            )
+            </div>
           }
         >
           A template is a guest that was set up once, then sealed: what makes it that one machine (machine-id,
