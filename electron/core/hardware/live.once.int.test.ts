@@ -1,20 +1,28 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import * as path from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { HardwareChangeInput } from '../../../shared/ipc/hardware.ts';
+import { Domain, interfaceProps } from '../domain/index.ts';
+import { ClipboardView, vdagent } from '../guests/testing/clipboard-view.ts';
+import { handshake, View } from '../guests/testing/view.ts';
 import { run } from '../platform/exec.ts';
 import { runFiles } from '../qemu/run-files.ts';
 import { openTestCore, shareStarters, type TestCore } from '../testing/core.ts';
 import { type TempHome, tempHome } from '../testing/temp-home.ts';
 
-/** One guest, booted once: what is plugged in and out is seen by the system inside. */
+/**
+ * One guest, become full and hybrid again, and booted once, by its own boot loader: what it was given before, and what is plugged in and out, is
+ * seen by the system inside.
+ */
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 900_000 });
 let home: TempHome;
 let at: TestCore;
 let id = '';
 let key = '';
+const cableOut = '52:54:00:0c:ab:1e';
+const plugged = '52:54:00:77:88:99';
 const call = ((name, input) => at.core.call(name, input)) as TestCore['core']['call'];
 const change = (wanted: HardwareChangeInput, when?: 'next-start') =>
   call('hardware.change', { id, change: wanted, ...(when ? { when } : {}) });
@@ -54,8 +62,16 @@ beforeAll(async () => {
   });
   id = made.id;
   await at.done(made);
+  for (const kind of ['full', 'hybrid'] as const)
+    expect(await change({ do: 'kind', kind })).toMatchObject({ when: 'next-start' });
+  await change({ do: 'memory', current: 640 });
+  await change({ do: 'add-nic', mac: cableOut });
+  await change({ do: 'edit-nic', mac: cableOut, linkUp: false });
+  const shared = path.join(home.paths.home, 'shared, "odd" folder');
+  mkdirSync(shared);
+  writeFileSync(path.join(shared, 'note'), 'from this computer\n');
+  await change({ do: 'add-folder', path: shared, tag: 'notes', agreed: true });
   expect(await change({ do: 'cpu', count: 1, max: 2 })).toMatchObject({ when: 'next-start', why: null });
-  // The cloud kernel knows no AHCI: the drive is on virtio-scsi.
   expect(await change({ do: 'add-disk', device: 'cdrom', bus: 'scsi', source: null })).toMatchObject({
     when: 'next-start',
   });
@@ -66,6 +82,58 @@ afterAll(async () => {
   if (id) await call('guests.forceOff', { id }).catch(() => {});
   await at?.close();
   home?.remove();
+});
+
+it('starts as what it became, with less memory and a cable out as its XML says', async () => {
+  expect(await inside('lsblk -ndo NAME,TRAN')).toMatch(/^vda +virtio$/m);
+  await until('cat /proc/meminfo', (text) => Number(/MemTotal:\s+(\d+)/.exec(text)![1]) < 640 * 1024);
+  expect((await view()).balloonNow).toBeLessThan(700 * 2 ** 20);
+  // Each card's network gives the same address: the others must not get one, or the way in is lost.
+  for (const mac of [cableOut, plugged]) {
+    const text = `[Match]\\nMACAddress=${mac}\\n[Link]\\nUnmanaged=yes\\n`;
+    await inside(
+      `sudo mkdir -p /run/systemd/network; printf '${text}' | sudo tee /run/systemd/network/00-${mac}.network`,
+    );
+  }
+  await inside('sudo networkctl reload');
+  const card = await inside(
+    `cd /sys/class/net; for n in *; do grep -qi ${cableOut} $n/address && sudo ip link set $n up && echo $n; done`,
+  );
+  const carrier = `cat /sys/class/net/${card.trim()}/carrier`;
+  expect(await inside(carrier)).toBe('0\n');
+  expect(await change({ do: 'edit-nic', mac: cableOut, linkUp: true })).toMatchObject({ when: 'now' });
+  await until(carrier, (text) => text === '1\n');
+  expect(await change({ do: 'remove-nic', mac: cableOut })).toMatchObject({ when: 'now' });
+});
+
+it('shows a folder of this computer inside, to be read only', async () => {
+  await inside('sudo mount -t 9p -o trans=virtio,version=9p2000.L notes /mnt');
+  expect(await inside('cat /mnt/note')).toBe('from this computer\n');
+  expect(await inside('sudo touch /mnt/new 2>&1 || true')).toMatch(/Read-only file system/);
+});
+
+it('has a pointer that is where the person’s is', async () => {
+  const tablet = (await inside('ls /dev/input/by-id')).match(/\S*QEMU_USB_Tablet\S*event-mouse/)![0];
+  const seen = inside(`sudo timeout 60 head -c 4800 /dev/input/by-id/${tablet} | od -An -v -tu2 -w24`);
+  let over = false;
+  void seen.finally(() => {
+    over = true;
+  });
+  const screen = new View();
+  await at.core.openPort('screen', id, screen.port);
+  const [width, height] = await handshake(screen);
+  // Half way across and a quarter down, again and again with a twitch between: an equal place is told once.
+  for (let n = 0; !over; n = 1 - n) {
+    const [x, y] = [(width >> 1) + n, (height >> 2) + n];
+    screen.send(5, 0, x >> 8, x & 255, y >> 8, y & 255);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  screen.hangUp();
+  // struct input_event: 16 bytes of time, then type 3 (EV_ABS), code 0 or 1 and a value of 0 to 32767.
+  const places = (await seen).split('\n').map((line) => line.trim().split(/ +/).map(Number));
+  const last = (code: number) => places.filter((one) => one[8] === 3 && one[9] === code).at(-1)![10]!;
+  expect(Math.abs(last(0) / 32768 - 1 / 2)).toBeLessThan(0.02);
+  expect(Math.abs(last(1) / 32768 - 1 / 4)).toBeLessThan(0.02);
 });
 
 it('plugs a disk in that the system inside sees, limits it, grows it, and takes it out again', async () => {
@@ -113,17 +181,40 @@ it('plugs a disk in that the system inside sees, limits it, grows it, and takes 
 });
 
 it('plugs a network card in and out, with its address kept', async () => {
-  const mac = '52:54:00:77:88:99';
+  const mac = plugged;
   expect(await change({ do: 'add-nic', mac })).toMatchObject({ when: 'now' });
   await until('ip -br link', (text) => text.includes(mac));
+  // It sits behind the very root port that the XML names: port n is function n - 1 of slot 2 and on.
+  const { xml } = await call('guests.detail', { id });
+  const domain = Domain.parse(xml);
+  const index = domain.interfaces().find((nic) => nic.mac === mac)!.index;
+  const port = domain.get(interfaceProps.pciBus, index)! - 1;
+  const where = await inside(`readlink -f $(dirname $(grep -li ${mac} /sys/class/net/*/address))`);
+  expect(where).toContain(`/0000:00:0${2 + (port >> 3)}.${port & 7}/`);
   await change({ do: 'edit-nic', mac, linkUp: false });
-  await until(
-    'ip link',
-    (text) => new RegExp(`NO-CARRIER[^]*${mac}`).test(text) || text.includes('state DOWN'),
-  );
+  const card = `/sys/class/net/$(basename $(dirname $(grep -li ${mac} /sys/class/net/*/address)))`;
+  await inside(`sudo ip link set $(basename ${card}) up`);
+  await until(`cat ${card}/carrier`, (text) => text === '0\n');
   expect(await change({ do: 'remove-nic', mac })).toMatchObject({ when: 'now' });
   await until('ip -br link', (text) => !text.includes(mac));
   expect((await view()).pending).toEqual([]);
+});
+
+it('ties the clipboards both ways, and unties them', async () => {
+  expect(await change({ do: 'clipboard', on: true })).toMatchObject({ when: 'now', why: null });
+  await until('ls /dev/virtio-ports', (text) => text.includes('com.redhat.spice.0'));
+  const screen = new View();
+  await at.core.openPort('screen', id, screen.port);
+  await handshake(screen);
+  const clipboard = new ClipboardView(screen);
+  const agent = inside(`sudo timeout 120 perl -e '${vdagent('copied inside')}'`);
+  expect(await clipboard.copied()).toBe('copied inside');
+  clipboard.offer('copied here');
+  await clipboard.serve();
+  expect(await agent).toBe('copied here');
+  screen.hangUp();
+  expect(await change({ do: 'clipboard', on: false })).toMatchObject({ when: 'now' });
+  await until('ls /dev/virtio-ports', (text) => !text.includes('com.redhat.spice.0'));
 });
 
 it('opens a forward that carries bytes, and closes it', async () => {
@@ -146,6 +237,9 @@ it('opens a forward that carries bytes, and closes it', async () => {
 
 it('takes memory back by the balloon, and gives it again', async () => {
   const free = async () => Number(/MemTotal:\s+(\d+)/.exec(await inside('cat /proc/meminfo'))![1]);
+  const little = await free();
+  await change({ do: 'memory', current: 768 });
+  await until('cat /proc/meminfo', (text) => Number(/MemTotal:\s+(\d+)/.exec(text)![1]) > little + 100_000);
   const all = await free();
   expect(await change({ do: 'memory', current: 512 })).toMatchObject({ when: 'now' });
   await until('cat /proc/meminfo', (text) => Number(/MemTotal:\s+(\d+)/.exec(text)![1]) < all - 200_000);
