@@ -5,8 +5,13 @@ import type { Clock } from '../platform/clock.ts';
 const silence = 20_000;
 /** Looks between a silent connection and the next: QEMU's user network accepts before the guest listens. */
 const patience = 10;
-/** Silent connections at once: many short ones would drive sshd to its MaxStartups, and it would drop all. */
+/**
+ * Silent connections at once, and looks between two of them at the last. QEMU's user network keeps those given up for
+ * 75 s and brings all to the guest when it is there: many would drive its sshd to MaxStartups (10), and it would drop
+ * whoever comes next.
+ */
 const most = 4;
+const longest = 128;
 
 /** Milliseconds between two looks ({@link BannerWatch.look}). */
 export const lookEvery = 150;
@@ -15,7 +20,10 @@ export const lookEvery = 150;
 export class BannerWatch {
   private readonly ended = new AbortController();
   private answered = false;
+  /** Whether the last end of a connection was the other side's doing. */
+  private heard = true;
   private open = 0;
+  private gap = patience;
   private sinceLast = patience;
 
   constructor(
@@ -26,13 +34,19 @@ export class BannerWatch {
   /** True when a server has said that it speaks SSH; else connects (again) where that may help. */
   look(): boolean {
     if (this.answered) return true;
-    // A refused connection is tried again at the next look; beside a silent one comes another after a while.
-    if (this.open === 0 || (this.open < most && this.sinceLast >= patience)) {
+    // A refused connection is tried again at the next look; beside a silent one comes another after a while, and after
+    // a longer one as long as nothing but silence comes.
+    if ((this.open === 0 && this.heard) || (this.open < most && this.sinceLast >= this.gap)) {
+      if (!this.heard) this.gap = Math.min(2 * this.gap, longest);
+      this.heard = false;
       this.open += 1;
       this.sinceLast = 0;
-      void hasSshBanner(this.address, this.port, this.ended.signal).then((yes) => {
+      void askBanner(this.address, this.port, this.ended.signal).then((end) => {
         this.open -= 1;
-        this.answered ||= yes;
+        this.answered ||= end === 'ssh';
+        if (end === 'silent') return;
+        this.heard = true;
+        this.gap = patience;
       });
     }
     this.sinceLast += 1;
@@ -44,28 +58,29 @@ export class BannerWatch {
   }
 }
 
-/** Connects once. True when an SSH server's identification string came (RFC 4253, 4.2); nothing else counts. */
-function hasSshBanner(address: string, port: number, signal: AbortSignal): Promise<boolean> {
+/** Connects once. `ssh` when an SSH server's identification string came (RFC 4253, 4.2); nothing else counts. */
+function askBanner(address: string, port: number, signal: AbortSignal): Promise<'ssh' | 'other' | 'silent'> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port });
     let text = '';
-    const done = (answer: boolean) => {
+    const done = (answer: 'ssh' | 'other' | 'silent') => {
       clearTimeout(timer);
       signal.removeEventListener('abort', giveUp);
       socket.destroy();
       resolve(answer);
     };
-    const giveUp = () => done(false);
+    const giveUp = () => done('silent');
+    const hungUp = () => done('other');
     const timer = setTimeout(giveUp, silence);
     signal.addEventListener('abort', giveUp, { once: true });
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1');
       // A server may send other lines first.
-      if (/(^|\n)SSH-/.test(text)) done(true);
-      else if (text.length > 8192) done(false);
+      if (/(^|\n)SSH-/.test(text)) done('ssh');
+      else if (text.length > 8192) done('other');
     });
-    socket.on('error', giveUp);
-    socket.on('close', giveUp);
+    socket.on('error', hungUp);
+    socket.on('close', hungUp);
   });
 }
 
