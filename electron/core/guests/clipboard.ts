@@ -20,7 +20,10 @@ export function withVdagent(domain: Domain): Domain {
       todo: 'Show its screen first; a paravirtual guest has none.',
     });
   const without = withoutVdagent(domain);
-  const ports = without.items('channel').map((_, i) => without.get(channelProps.port, i) ?? 0);
+  const ports = without.items('channel').map((_, i) => without.get(channelProps.port, i));
+  const named = ports.flatMap((port) => port ?? []);
+  // QEMU gives those that name no port the first free ones.
+  const port = Math.max(0, ...named) + ports.length - named.length + 1;
   return without.add(
     'channel',
     el(
@@ -28,7 +31,7 @@ export function withVdagent(domain: Domain): Domain {
       { type: 'qemu-vdagent' },
       el('source', {}, el('clipboard', { copypaste: 'yes' }), el('mouse', { mode: 'server' })),
       el('target', { type: 'virtio', name: 'com.redhat.spice.0' }),
-      el('address', { type: 'virtio-serial', controller: 0, bus: 0, port: Math.max(0, ...ports) + 1 }),
+      el('address', { type: 'virtio-serial', controller: 0, bus: 0, port }),
     ),
   );
 }
