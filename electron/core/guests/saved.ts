@@ -10,7 +10,7 @@ import { faultPoint } from '../platform/fault.ts';
 import { readTextIfAny, syncDir, writeAtomic } from '../platform/fs.ts';
 import { processStat } from '../platform/proc.ts';
 import type { QemuProcess } from '../qemu/process.ts';
-import type { QmpClient } from '../qmp/client.ts';
+import { type QmpClient, QmpCommandError } from '../qmp/client.ts';
 
 /** What goes with a saved memory. It is written last and removed first: without it there is no saved memory. */
 export interface SavedInfo {
@@ -132,7 +132,9 @@ export async function saveMemory(
       if (wasRunning) await qmp.execute('stop');
       // 0 would mean no limit only for the down time; this is bytes a second, more than any disk takes.
       await qmp.execute('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
-      await qmp.execute('migrate', { uri: `unix:${socket}` });
+      await qmp.execute('migrate', { uri: `unix:${socket}` }).catch((error) => {
+        throw refusal(error);
+      });
       faultPoint('save:begun');
       await followMigration(qmp, clock, op, () => writeError);
       await written;
@@ -163,6 +165,21 @@ export async function saveMemory(
     server.close();
     await fs.rm(socket, { force: true });
   }
+}
+
+/** QEMU's refusals that the person can do something about, in their words. */
+function refusal(error: unknown): unknown {
+  if (!(error instanceof QmpCommandError)) return error;
+  const tag = /VirtFS export path .* mounted in the guest using mount_tag '(.*)'/s.exec(error.desc)?.[1];
+  if (tag === undefined) return error;
+  return new GuesthouseError(
+    'wrong-state',
+    'The memory cannot be written while a shared folder is mounted.',
+    {
+      why: `The system inside has the folder “${tag}” mounted, and QEMU does not keep what it has open there.`,
+      todo: 'Unmount it inside, or shut the guest down instead.',
+    },
+  );
 }
 
 async function followMigration(
