@@ -84,10 +84,13 @@ afterAll(async () => {
   home?.remove();
 });
 
-it('starts as what it became, with less memory and a cable out as its XML says', async () => {
-  expect(await inside('lsblk -ndo NAME,TRAN')).toMatch(/^vda +virtio$/m);
+it('starts as what it became, with less memory as its XML says', async () => {
+  expect(await inside('readlink /sys/block/vda/device/driver')).toMatch(/\/virtio_blk\n$/);
   await until('cat /proc/meminfo', (text) => Number(/MemTotal:\s+(\d+)/.exec(text)![1]) < 640 * 1024);
   expect((await view()).balloonNow).toBeLessThan(700 * 2 ** 20);
+});
+
+it('has a cable out as its XML says, until it is put in', async () => {
   // Each card's network gives the same address: the others must not get one, or the way in is lost.
   for (const mac of [cableOut, plugged]) {
     const text = `[Match]\\nMACAddress=${mac}\\n[Link]\\nUnmanaged=yes\\n`;
@@ -97,7 +100,7 @@ it('starts as what it became, with less memory and a cable out as its XML says',
   }
   await inside('sudo networkctl reload');
   const card = await inside(
-    `cd /sys/class/net; for n in *; do grep -qi ${cableOut} $n/address && sudo ip link set $n up && echo $n; done`,
+    `cd /sys/class/net; for n in *; do if grep -qi ${cableOut} $n/address; then sudo ip link set $n up; echo $n; fi; done`,
   );
   const carrier = `cat /sys/class/net/${card.trim()}/carrier`;
   expect(await inside(carrier)).toBe('0\n');
@@ -108,13 +111,19 @@ it('starts as what it became, with less memory and a cable out as its XML says',
 
 it('shows a folder of this computer inside, to be read only', async () => {
   await inside('sudo mount -t 9p -o trans=virtio,version=9p2000.L notes /mnt');
-  expect(await inside('cat /mnt/note')).toBe('from this computer\n');
+  expect(await inside('sudo cat /mnt/note')).toBe('from this computer\n');
   expect(await inside('sudo touch /mnt/new 2>&1 || true')).toMatch(/Read-only file system/);
+  // QEMU cannot write the memory of a guest that has one mounted; the guest goes on.
+  await expect(call('snapshots.take', { id, name: 'mounted' }).then(at.done)).rejects.toMatchObject({
+    code: 'wrong-state',
+    why: expect.stringContaining('“notes”'),
+  });
+  await inside('sudo umount /mnt');
 });
 
 it('has a pointer that is where the person’s is', async () => {
   const tablet = (await inside('ls /dev/input/by-id')).match(/\S*QEMU_USB_Tablet\S*event-mouse/)![0];
-  const seen = inside(`sudo timeout 60 head -c 4800 /dev/input/by-id/${tablet} | od -An -v -tu2 -w24`);
+  const seen = inside(`sudo timeout 60 head -c 1200 /dev/input/by-id/${tablet} | od -An -v -tu2 -w24`);
   let over = false;
   void seen.finally(() => {
     over = true;
@@ -122,6 +131,8 @@ it('has a pointer that is where the person’s is', async () => {
   const screen = new View();
   await at.core.openPort('screen', id, screen.port);
   const [width, height] = await handshake(screen);
+  // Encodings (raw), as every client tells: before that QEMU moves the pointer by distances.
+  screen.send(2, 0, 0, 1, 0, 0, 0, 0);
   // Half way across and a quarter down, again and again with a twitch between: an equal place is told once.
   for (let n = 0; !over; n = 1 - n) {
     const [x, y] = [(width >> 1) + n, (height >> 2) + n];
