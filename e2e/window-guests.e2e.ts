@@ -172,7 +172,7 @@ test('the details say the hardware, the kept text and the log', async () => {
 });
 
 test('a snapshot is taken, gone back to with what came since kept, and deleted', async () => {
-  await row('db').click();
+  await row('web-02').click();
   await page.getByTestId(tabTestId('snapshots')).click();
   const tab = page.getByTestId(testIds.snapshotsTab);
   await expect(tab).toContainText('No snapshots');
