@@ -161,7 +161,7 @@ async function playwright(place, filters, attempt = '') {
     '-c',
     'e2e/playwright.config.ts',
     '--pass-with-no-tests',
-    `--output=../test-results/window${attempt}`,
+    `--output=test-results/window${attempt}`,
   ];
   const code = await tool(place, name, [...args, '--reporter=line,json', ...filters], {
     timeoutMs: 25 * minute,
