@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { expect, test } from '@playwright/test';
 import {
@@ -128,7 +130,26 @@ test('a running process is moved in and out, and a removed group lets go of what
   const dialog = page.getByTestId(testIds.groupMemberDialog);
   await page.getByTestId('group-process-filter').fill('no such process at all');
   await expect(dialog.getByRole('row')).toHaveCount(1);
-  await page.keyboard.press('Escape');
+  // A number of seconds that nobody else sleeps: the row is this process.
+  const sleeper = spawn('sleep', ['987.25'], { stdio: 'ignore' });
+  try {
+    const inGroup = () => readFileSync(`/proc/${sleeper.pid}/cgroup`, 'utf8').includes('build-night-');
+    await page.keyboard.press('Escape');
+    await page.getByTestId(testIds.groupAdd).click();
+    await page.getByTestId('group-add-process').click();
+    await page.getByTestId('group-process-filter').fill('987.25');
+    await page.getByTestId('process-row-sleep').click();
+    await page.getByTestId(testIds.groupSubmit).click();
+    await expect(page.getByTestId(memberRowTestId('sleep'))).toContainText('Running', { timeout: 20_000 });
+    expect(inGroup()).toBe(true);
+    await page.getByTestId(memberRowTestId('sleep')).getByRole('button').click();
+    await page.getByRole('menuitem', { name: 'Take out of the group' }).click();
+    await expect(page.getByTestId(memberRowTestId('sleep'))).toHaveCount(0);
+    expect(inGroup()).toBe(false);
+    expect(sleeper.exitCode).toBeNull();
+  } finally {
+    sleeper.kill();
+  }
   await page.getByTestId(memberRowTestId('perl')).getByRole('button').click();
   await page.getByRole('menuitem', { name: 'End it by force' }).click();
   await expect(page.getByTestId(memberRowTestId('perl'))).toContainText('Ended', { timeout: 20_000 });

@@ -106,18 +106,24 @@ export class Applications {
         why: `No program named ${program} is on the search path.`,
         todo: 'Install it, or give its whole path.',
       });
+    const cwd = app.folder ?? process.env.HOME ?? '/';
+    // The error of spawn would not tell whether the program or the folder is missing.
+    if (!(await fs.stat(cwd).catch(() => null))?.isDirectory())
+      throw new GuesthouseError('program-failed', `${app.name} could not be started.`, {
+        why: `There is no folder ${cwd} to start it in.`,
+        todo: 'Give a folder that is there.',
+      });
     const file = this.logFile(group.id, app.id);
     await makePrivateDir(path.dirname(file));
     const log = await fs.open(file, 'a', 0o600);
     const [first, ...rest] = app.command;
     let child: ChildProcess;
     try {
-      const cwd = app.folder ?? process.env.HOME ?? '/';
       const unit = `guesthouse-${app.id}`;
       child = await spawnDetached([first!, ...rest], { cwd, log: log.fd, unit, enter });
     } catch (cause) {
       throw new GuesthouseError('program-failed', `${app.name} could not be started.`, {
-        why: app.folder ? `Is ${app.folder} there?` : cause instanceof Error ? cause.message : undefined,
+        why: cause instanceof Error ? cause.message : undefined,
         detail: await tailLog(file, 20),
         cause,
       });
