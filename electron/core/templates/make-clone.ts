@@ -1,4 +1,6 @@
+import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { GuesthouseError } from '../../../shared/errors.ts';
 import { makeSeed, withSeedDrive } from '../cloud-init/seed.ts';
 import type { SeedValues } from '../cloud-init/user-data.ts';
 import {
@@ -126,8 +128,11 @@ export async function makeClone(
     faultPoint('clone:published');
     return stored;
   } catch (error) {
+    const full = await nearlyFull(staged);
     await store.discard(staged);
-    throw error;
+    throw full && error instanceof GuesthouseError && error.code === 'disk-damaged'
+      ? outOfRoom(error)
+      : error;
   }
 }
 
@@ -219,3 +224,19 @@ function pinnedKeys(clone: PlannedClone): string {
     }),
   );
 }
+
+/** Bytes below which an edit that went wrong went wrong for want of room: what failed beside it may just have given some back. */
+const littleRoom = 8 << 20;
+
+async function nearlyFull(folder: string): Promise<boolean> {
+  const { bavail, bsize } = await fs.statfs(folder);
+  return bavail * bsize < littleRoom;
+}
+
+/** On a full disk a write may end in the middle: the fresh overlay then reads back as a damaged one. */
+const outOfRoom = (cause: GuesthouseError) =>
+  new GuesthouseError('no-space', 'The disk of this computer is full.', {
+    why: cause.message,
+    todo: 'Free some space, then make the rest.',
+    cause,
+  });
