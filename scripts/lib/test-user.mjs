@@ -37,6 +37,10 @@ export async function prepareUser() {
   if (existsSync('/dev/fuse')) chmodSync('/dev/fuse', 0o666);
   else
     throw new Stop('/dev/fuse is not there: load the module (modprobe fuse) or give it to this container.');
+  // The same for the one that gives podman without root its network.
+  if (existsSync('/dev/net/tun')) chmodSync('/dev/net/tun', 0o666);
+  else
+    throw new Stop('/dev/net/tun is not there: load the module (modprobe tun) or give it to this container.');
 
   const cache = join(user.home, '.cache');
   const runtime = `/tmp/guesthouse-test-${user.uid}`;

@@ -51,6 +51,15 @@ const rules: readonly Rule[] = [
     }),
   },
   {
+    pattern: /\/dev\/net\/tun\b[^\n]*(?:Permission denied|No such file|Operation not permitted)/i,
+    make: (place) => ({
+      code: 'no-permission',
+      message: `Containers get no network on ${here(place)}.`,
+      why: 'Without root, podman connects them through /dev/net/tun, and this user may not open it.',
+      todo: 'Run "sudo modprobe tun; sudo chmod 0666 /dev/net/tun" there (where udev runs, it does so at start), or make the container without a network.',
+    }),
+  },
+  {
     pattern: /executable file .*?not found|no such file or directory: (?:OCI|unknown)|stat .*: no such file/i,
     make: (_place, _match, detail) => ({
       code: 'invalid-input',

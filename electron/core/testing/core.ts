@@ -58,8 +58,12 @@ export async function openTestCore(
     async done({ operation }) {
       if (!ended.has(operation)) await new Promise<void>((resolve) => waiting.set(operation, resolve));
       const end = ended.get(operation)!;
-      if (end.status !== 'done')
-        throw fromWire(end.error ?? { code: 'cancelled', message: `${end.kind} was cancelled` });
+      if (end.status !== 'done') {
+        const error = fromWire(end.error ?? { code: 'cancelled', message: `${end.kind} was cancelled` });
+        // What a failed test prints is its stack; on another machine that has to be enough to see what went wrong.
+        error.stack += [error.why, error.detail].map((text) => (text ? `\n${text}` : '')).join('');
+        throw error;
+      }
       return end;
     },
     async close() {
