@@ -143,8 +143,10 @@ export async function createContainers(deps: ContainersDeps) {
     }
     if (!inspected) throw gone(ref);
     const { state, pid, ...rest } = inspected;
-    const container = host.list().find(({ id }) => id === before.id) ?? before;
     const runs = pid !== null && (state === 'running' || state === 'paused');
+    // It may have ended or started by itself since the list was read: both halves of the answer are of one moment.
+    if (before.state !== state || before.pid !== (runs ? pid : null)) await host.refreshAfter();
+    const container = host.list().find(({ id }) => id === before.id) ?? before;
     const wanted = store.wanted(container.id)?.limits ?? rest.wanted;
     const limits = runs ? await inForce(host.engine, pid) : null;
     return {
