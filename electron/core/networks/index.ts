@@ -22,11 +22,14 @@ export function createNetworks(deps: NetworksDeps) {
   const launching = new Map<string, Domain>();
   let looking: NodeJS.Timeout | null = null;
 
+  /** In an order of their own: guests are read side by side, and addresses are not to follow which disk was quicker. */
   const guests = () =>
-    deps.guests().map((guest): NetworkGuest => {
-      const domain = launching.get(guest.id);
-      return domain ? { ...guest, domain, live: true } : guest;
-    });
+    [...deps.guests()]
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .map((guest): NetworkGuest => {
+        const domain = launching.get(guest.id);
+        return domain ? { ...guest, domain, live: true } : guest;
+      });
 
   function add(record: LiveNetwork['record']): LiveNetwork {
     const live = new LiveNetwork(record, { ...deps, store, guests });
