@@ -1,11 +1,18 @@
 import { CancelledError, fromWire } from '../../shared/errors.ts';
 import type { Operation } from '../../shared/model/operation.ts';
+import { call } from '../bridge/call.ts';
 import { keyedStore } from './keyed.ts';
+import { tellError } from './toasts.ts';
 
 export const useOperations = keyedStore<Operation>();
 
 export const isUnderWay = (operation: Operation) =>
   operation.status === 'running' || operation.status === 'cancelling';
+
+/** Asks for it to be cancelled; its end comes as an event. */
+export const cancelOperation = (id: string): void => {
+  call('operations.cancel', { id }).catch(tellError);
+};
 
 /** Resolves when the operation is done; rejects with its error, or CancelledError. Its event may come later. */
 export function operationEnd(id: string): Promise<Operation> {

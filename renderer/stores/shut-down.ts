@@ -2,8 +2,7 @@ import { useState } from 'react';
 import { isCancelled, toWire, type WireError } from '../../shared/errors.ts';
 import type { Operation } from '../../shared/model/operation.ts';
 import { call } from '../bridge/call.ts';
-import { operationEnd, useSubjectOperation } from './operations.ts';
-import { tellError } from './toasts.ts';
+import { cancelOperation, operationEnd, useSubjectOperation } from './operations.ts';
 
 export interface ShuttingDown {
   /** What is going on with the guest now, if anything. */
@@ -33,7 +32,7 @@ export function useShutDown(id: string | null): ShuttingDown {
     error,
     begin: () => void act(),
     cancel: () => {
-      if (operation) void call('operations.cancel', { id: operation.id }).catch(tellError);
+      if (operation) cancelOperation(operation.id);
     },
     force: () => {
       if (id !== null) void call('guests.forceOff', { id }).catch((cause) => setError(toWire(cause)));

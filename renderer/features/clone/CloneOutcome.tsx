@@ -4,7 +4,7 @@ import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { type CloneFlow, madeIds, startAndOpen, useCloneFlow } from '../../stores/clone-flow.ts';
 import { useGuests } from '../../stores/guests.ts';
-import { useOperations } from '../../stores/operations.ts';
+import { cancelOperation, useOperations } from '../../stores/operations.ts';
 import { openConsoles } from '../../stores/terminals.ts';
 import { tell, tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
@@ -13,8 +13,9 @@ import { Dialog } from '../../ui/Dialog.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { counted } from '../../ui/format.ts';
 import panes from '../../ui/panes.module.css';
-import { Progress, StateDot } from '../../ui/parts.tsx';
+import { StateDot } from '../../ui/parts.tsx';
 import { testIds } from '../../ui/testids.ts';
+import { WorkingDialog } from '../../ui/WorkingDialog.tsx';
 import css from './clone.module.css';
 import { reportText } from './form.ts';
 
@@ -28,33 +29,16 @@ export function CloneOutcome({ flow }: { flow: Shown }) {
 function Making({ flow }: { flow: Extract<Shown, { step: 'making' }> }) {
   const { plan, results } = flow;
   const operation = useOperations((state) => (flow.operation ? state.byId[flow.operation] : undefined));
-  const close = () => useUi.getState().close();
   return (
-    <Dialog
+    <WorkingDialog
       title={`Making ${counted(plan.items.length, 'clone')} of ${plan.source.name}`}
+      operation={operation}
       width={620}
       testId={testIds.cloneDialog}
-      onClose={close}
-      foot={
-        <>
-          {operation?.cancellable && (
-            <Button
-              isDisabled={operation.status === 'cancelling'}
-              onPress={() => void call('operations.cancel', { id: operation.id }).catch(tellError)}
-            >
-              {operation.status === 'cancelling' ? 'Cancelling…' : 'Cancel'}
-            </Button>
-          )}
-          <Button look="primary" onPress={close} autoFocus>
-            Go on in the background
-          </Button>
-        </>
-      }
-    >
-      <Progress fraction={operation?.fraction ?? null} label="Making clones" />
-      <p aria-live="polite">{operation?.phase || 'Beginning'}</p>
-      <Clones flow={flow} results={results} />
-    </Dialog>
+      onCancel={cancelOperation}
+      onClose={() => useUi.getState().close()}
+      below={<Clones flow={flow} results={results} />}
+    />
   );
 }
 

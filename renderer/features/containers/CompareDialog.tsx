@@ -5,7 +5,7 @@ import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { useContainers } from '../../stores/containers.ts';
 import { useGuests } from '../../stores/guests.ts';
-import { operationEnd, useOperations } from '../../stores/operations.ts';
+import { cancelOperation, operationEnd, useOperations } from '../../stores/operations.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -59,11 +59,7 @@ export function CompareDialog({ id }: { id: string | null }) {
       onSubmit={() => void measure()}
       foot={
         <>
-          {operation && (
-            <Button onPress={() => void call('operations.cancel', { id: operation }).catch(tellError)}>
-              Cancel
-            </Button>
-          )}
+          {operation && <Button onPress={() => cancelOperation(operation)}>Cancel</Button>}
           <Button onPress={close}>Close</Button>
           <Button look="primary" type="submit" isDisabled={!guestId || !containerId || operation !== null}>
             {operation ? 'Measuring…' : 'Measure'}

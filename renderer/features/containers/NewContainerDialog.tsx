@@ -12,7 +12,7 @@ import {
   useContainerView,
 } from '../../stores/containers.ts';
 import { useGroups } from '../../stores/groups.ts';
-import { useOperations } from '../../stores/operations.ts';
+import { cancelOperation, useOperations } from '../../stores/operations.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -291,10 +291,7 @@ function Doing({ name, operation: id }: { name: string; operation: string }) {
       onClose={close}
       foot={
         <>
-          <Button
-            isDisabled={operation?.status === 'cancelling'}
-            onPress={() => void call('operations.cancel', { id }).catch(tellError)}
-          >
+          <Button isDisabled={operation?.status === 'cancelling'} onPress={() => cancelOperation(id)}>
             {operation?.status === 'cancelling' ? 'Cancelling…' : 'Cancel'}
           </Button>
           <Button look="primary" onPress={close}>

@@ -1,12 +1,11 @@
 import { CircleCheck, CircleDashed, LoaderCircle } from 'lucide-react';
 import { useState } from 'react';
-import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { startGuest } from '../../stores/consent.ts';
 import { openScreens } from '../../stores/consoles.ts';
 import { type CreateFlow, useCreateFlow } from '../../stores/create-flow.ts';
 import { useGuests } from '../../stores/guests.ts';
-import { useOperations } from '../../stores/operations.ts';
+import { cancelOperation, useOperations } from '../../stores/operations.ts';
 import { openConsoles } from '../../stores/terminals.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
@@ -15,6 +14,7 @@ import { Dialog } from '../../ui/Dialog.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { Progress, StateDot } from '../../ui/parts.tsx';
 import { testIds } from '../../ui/testids.ts';
+import { WorkingDialog } from '../../ui/WorkingDialog.tsx';
 import css from './create.module.css';
 
 const close = () => useUi.getState().close();
@@ -72,26 +72,12 @@ function Working({ flow }: { flow: Busy }) {
   );
   const now = shown.findIndex((step) => step.id === flow.step);
   return (
-    <Dialog
+    <WorkingDialog
       title={`Making ${flow.name}`}
-      width={500}
+      operation={operation}
       testId={testIds.createDialog}
+      onCancel={cancelOperation}
       onClose={close}
-      foot={
-        <>
-          {operation?.cancellable && (
-            <Button
-              isDisabled={operation.status === 'cancelling'}
-              onPress={() => void call('operations.cancel', { id: operation.id }).catch(tellError)}
-            >
-              {operation.status === 'cancelling' ? 'Cancelling…' : 'Cancel'}
-            </Button>
-          )}
-          <Button look="primary" onPress={close}>
-            Go on in the background
-          </Button>
-        </>
-      }
     >
       <div className={css.steps} data-testid={testIds.createProgress}>
         {shown.map((step, index) => {
@@ -122,7 +108,7 @@ function Working({ flow }: { flow: Busy }) {
           );
         })}
       </div>
-    </Dialog>
+    </WorkingDialog>
   );
 }
 

@@ -1,11 +1,9 @@
 import { ArrowLeft, Ellipsis } from 'lucide-react';
 import { type Guest, guestStateWords } from '../../../shared/model/guest.ts';
-import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { actionsFor } from '../../stores/guest-actions.ts';
 import { runGuestAction } from '../../stores/guest-run.ts';
-import { useSubjectOperation } from '../../stores/operations.ts';
-import { tellError } from '../../stores/toasts.ts';
+import { cancelOperation, useSubjectOperation } from '../../stores/operations.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { cx } from '../../ui/cx.ts';
@@ -15,6 +13,7 @@ import { MenuButton } from '../../ui/Menu.tsx';
 import { Progress, StateDot } from '../../ui/parts.tsx';
 import { Tabs } from '../../ui/Tabs.tsx';
 import { actionTestId, testIds } from '../../ui/testids.ts';
+import { CancelButton } from '../../ui/WorkingDialog.tsx';
 import { actionIcons, actionLabel, menuEntries } from './action-icons.tsx';
 import type { DetailTab } from './detail-tabs.tsx';
 import css from './guests.module.css';
@@ -54,15 +53,7 @@ export function GuestDetails({
         <div className={css.doing}>
           <div className={css.doingLine}>
             <span>{operation.phase || operation.title}</span>
-            {operation.cancellable && (
-              <Button
-                size="small"
-                isDisabled={operation.status === 'cancelling'}
-                onPress={() => void call('operations.cancel', { id: operation.id }).catch(tellError)}
-              >
-                {operation.status === 'cancelling' ? 'Cancelling…' : 'Cancel'}
-              </Button>
-            )}
+            <CancelButton size="small" operation={operation} onCancel={cancelOperation} />
           </div>
           <Progress fraction={operation.fraction} label={operation.title} />
         </div>

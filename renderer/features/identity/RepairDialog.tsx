@@ -7,7 +7,7 @@ import { writeClipboard } from '../../bridge/clipboard.ts';
 import { startGuest } from '../../stores/consent.ts';
 import { useGuests } from '../../stores/guests.ts';
 import { useIdentity } from '../../stores/identity.ts';
-import { operationEnd, useOperations } from '../../stores/operations.ts';
+import { cancelOperation, operationEnd, useOperations } from '../../stores/operations.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -20,6 +20,7 @@ import { Changes, PartsChoice, usualParts, verificationWords } from '../../ui/Id
 import panes from '../../ui/panes.module.css';
 import { CopyText, Dot, Progress } from '../../ui/parts.tsx';
 import { testIds } from '../../ui/testids.ts';
+import { WorkingDialog } from '../../ui/WorkingDialog.tsx';
 import css from './identity.module.css';
 import { MachineState } from './RowParts.tsx';
 
@@ -246,32 +247,13 @@ function NewValue({ name, value, note, of }: { name: string; value: string; note
 function Repairing({ plan, operation: id }: { plan: RepairPlan; operation: string | null }) {
   const operation = useOperations((state) => (id === null ? undefined : state.byId[id]));
   return (
-    <Dialog
+    <WorkingDialog
       title={`Repairing ${counted(plan.items.filter((item) => !item.error).length, 'machine')}`}
-      width={500}
-      onClose={close}
+      operation={operation}
       testId={testIds.repairDialog}
-      foot={
-        <>
-          {operation?.cancellable && (
-            <Button
-              isDisabled={operation.status === 'cancelling'}
-              onPress={() => void call('operations.cancel', { id: operation.id }).catch(tellError)}
-            >
-              {operation.status === 'cancelling' ? 'Cancelling…' : 'Cancel'}
-            </Button>
-          )}
-          <Button look="primary" onPress={close} autoFocus>
-            Go on in the background
-          </Button>
-        </>
-      }
-    >
-      <Progress fraction={operation?.fraction ?? null} label="Repairing" />
-      <p className="muted" aria-live="polite">
-        {operation?.phase || 'Beginning'}
-      </p>
-    </Dialog>
+      onCancel={cancelOperation}
+      onClose={close}
+    />
   );
 }
 

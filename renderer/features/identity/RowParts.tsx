@@ -3,7 +3,7 @@ import type { IdentityFacts, IdentityRow } from '../../../shared/model/identity.
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { useGuests } from '../../stores/guests.ts';
-import { useSubjectOperation } from '../../stores/operations.ts';
+import { cancelOperation, useSubjectOperation } from '../../stores/operations.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -12,6 +12,7 @@ import { moment } from '../../ui/format.ts';
 import { verificationWords } from '../../ui/IdentityParts.tsx';
 import panes from '../../ui/panes.module.css';
 import { CopyText, Dot, Progress, StateDot } from '../../ui/parts.tsx';
+import { CancelButton } from '../../ui/WorkingDialog.tsx';
 import css from './identity.module.css';
 import { whereRead } from './words.ts';
 
@@ -135,14 +136,7 @@ export function RowActions({ row }: { row: IdentityRow }) {
             {operation.title}
             {operation.phase && `: ${operation.phase}`}
           </span>
-          {operation.cancellable && (
-            <Button
-              size="small"
-              onPress={() => void call('operations.cancel', { id: operation.id }).catch(tellError)}
-            >
-              Cancel
-            </Button>
-          )}
+          <CancelButton size="small" operation={operation} onCancel={cancelOperation} />
         </span>
       </div>
     );

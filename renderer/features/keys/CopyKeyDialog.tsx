@@ -4,7 +4,7 @@ import type { KeyCopy, KeyCopyHost } from '../../../shared/model/key.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { copyGoesOn, offerableKeys, useKeyCopies, useKeys } from '../../stores/keys.ts';
-import { isUnderWay, useOperations } from '../../stores/operations.ts';
+import { cancelOperation, isUnderWay, useOperations } from '../../stores/operations.ts';
 import { useHosts } from '../../stores/servers.ts';
 import { openSshConsoles } from '../../stores/terminals.ts';
 import { tellError } from '../../stores/toasts.ts';
@@ -157,7 +157,7 @@ function Doing({ operation, onAgain }: { operation: string; onAgain: () => void 
           <>
             <Button
               isDisabled={!job || !isUnderWay(job) || job.status === 'cancelling'}
-              onPress={() => void call('operations.cancel', { id: operation }).catch(tellError)}
+              onPress={() => cancelOperation(operation)}
             >
               {job?.status === 'cancelling' ? 'Cancelling…' : 'Cancel'}
             </Button>

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { Dialog, DialogTrigger, Heading, Popover } from 'react-aria-components';
 import type { Operation } from '../../../shared/model/operation.ts';
 import { call } from '../../bridge/call.ts';
-import { isUnderWay, useOperations } from '../../stores/operations.ts';
+import { cancelOperation, isUnderWay, useOperations } from '../../stores/operations.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -11,6 +11,7 @@ import { counted, duration } from '../../ui/format.ts';
 import overlays from '../../ui/overlays.module.css';
 import { Progress } from '../../ui/parts.tsx';
 import { testIds } from '../../ui/testids.ts';
+import { CancelButton } from '../../ui/WorkingDialog.tsx';
 import css from './operations.module.css';
 
 const shownEnded = 12;
@@ -58,24 +59,15 @@ function Item({ operation }: { operation: Operation }) {
   const underWay = isUnderWay(operation);
   const now = useNow(underWay);
   const time = duration((operation.endedAt ?? now) - operation.startedAt);
-  const run = (name: 'operations.cancel' | 'operations.undo') => () =>
-    void call(name, { id: operation.id }).catch(tellError);
+  const undo = () => void call('operations.undo', { id: operation.id }).catch(tellError);
   const { error } = operation;
   return (
     <div className={css.item}>
       <div className={css.line}>
         <span>{operation.title}</span>
-        {underWay && operation.cancellable && (
-          <Button
-            size="small"
-            isDisabled={operation.status === 'cancelling'}
-            onPress={run('operations.cancel')}
-          >
-            {operation.status === 'cancelling' ? 'Cancelling…' : 'Cancel'}
-          </Button>
-        )}
+        {underWay && <CancelButton size="small" operation={operation} onCancel={cancelOperation} />}
         {operation.undoable && (
-          <Button size="small" onPress={run('operations.undo')}>
+          <Button size="small" onPress={undo}>
             Undo
           </Button>
         )}

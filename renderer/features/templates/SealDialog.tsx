@@ -8,10 +8,9 @@ import type { SealPlan } from '../../../shared/model/template.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { useGuests } from '../../stores/guests.ts';
-import { operationEnd, useOperations } from '../../stores/operations.ts';
+import { cancelOperation, operationEnd, useOperations } from '../../stores/operations.ts';
 import { useShutDown } from '../../stores/shut-down.ts';
 import { showTemplate, useTemplates } from '../../stores/templates.ts';
-import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Choice } from '../../ui/Choice.tsx';
@@ -22,10 +21,11 @@ import { TextField } from '../../ui/Field.tsx';
 import { counted } from '../../ui/format.ts';
 import { Changes, PartsChoice, usualParts } from '../../ui/IdentityParts.tsx';
 import panes from '../../ui/panes.module.css';
-import { Empty, Progress } from '../../ui/parts.tsx';
+import { Empty } from '../../ui/parts.tsx';
 import { Select } from '../../ui/Select.tsx';
 import { ShutFirst } from '../../ui/ShutFirst.tsx';
 import { testIds } from '../../ui/testids.ts';
+import { WorkingDialog } from '../../ui/WorkingDialog.tsx';
 
 const close = () => useUi.getState().close();
 const isOff = (guest: Guest) => guest.state === 'off' || guest.state === 'crashed';
@@ -324,32 +324,13 @@ function Preview({ guest, form, plan }: { guest: Guest; form: SealForm; plan: Se
 export function Sealing({ name, operation: id }: { name: string; operation: string | null }) {
   const operation = useOperations((state) => (id === null ? undefined : state.byId[id]));
   return (
-    <Dialog
+    <WorkingDialog
       title={`Making the template ${name}`}
-      width={500}
-      onClose={close}
+      operation={operation}
       testId={testIds.sealDialog}
-      foot={
-        <>
-          {operation?.cancellable && (
-            <Button
-              isDisabled={operation.status === 'cancelling'}
-              onPress={() => void call('operations.cancel', { id: operation.id }).catch(tellError)}
-            >
-              {operation.status === 'cancelling' ? 'Cancelling…' : 'Cancel'}
-            </Button>
-          )}
-          <Button look="primary" onPress={close} autoFocus>
-            Go on in the background
-          </Button>
-        </>
-      }
-    >
-      <Progress fraction={operation?.fraction ?? null} label={`Making the template ${name}`} />
-      <p className="muted" aria-live="polite">
-        {operation?.phase || 'Beginning'}
-      </p>
-    </Dialog>
+      onCancel={cancelOperation}
+      onClose={close}
+    />
   );
 }
 
