@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import * as path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { run } from '../platform/exec.ts';
 import { processStat } from '../platform/proc.ts';
 import { runFiles } from '../qemu/run-files.ts';
+import { QmpDecoder } from '../qmp/codec.ts';
 import { openTestCore, shareStarters, type TestCore } from '../testing/core.ts';
 import { type TempHome, tempHome } from '../testing/temp-home.ts';
 
@@ -154,9 +155,23 @@ describe('a guest’s life', () => {
     expect(ports.map((line) => line.split(/\s+/)[3])).toEqual([`127.0.0.1:${guest.ssh!.port}`]);
   });
 
+  it('is reset without leaving its QEMU', async () => {
+    const { pid } = await at.guest(id);
+    // A socket of QMP has one client: what the owner hears is listened to there.
+    const heard = vi.spyOn(QmpDecoder.prototype, 'push');
+    await call('guests.reset', { id });
+    const resets = () =>
+      heard.mock.results
+        .flatMap(({ value }) => value as ReturnType<QmpDecoder['push']>)
+        .filter((message) => 'event' in message && message.event === 'RESET');
+    await expect.poll(resets).toMatchObject([{ data: { guest: false, reason: 'host-qmp-system-reset' } }]);
+    heard.mockRestore();
+    expect(await at.guest(id)).toMatchObject({ state: 'running', pid, crash: null });
+  });
+
   it('answers over SSH only when its own server does', async () => {
     await at.done(await call('guests.waitSsh', { id }));
-    // The log-in prompt may come after sshd.
+    // The log-in prompt may come after sshd; the log is of this start, so the console outlived the reset.
     await expect
       .poll(() => readFileSync(file('serial.log'), 'utf8'), { timeout: 120_000 })
       .toContain('login:');
