@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { completeDomain, controllerProps, Domain, diskProps, el, newDomain } from './index.ts';
+import { channelProps, completeDomain, controllerProps, Domain, diskProps, el, newDomain } from './index.ts';
 import { everyDomain, newSpecs } from './testing.ts';
 
 /** All PCI addresses of a domain as written. */
@@ -50,6 +50,27 @@ describe('completeDomain', () => {
     const domain = completeDomain(Domain.parse(text));
     const types = domain.items('controller').map((_, i) => domain.get(controllerProps.type, i));
     expect(types.sort()).toEqual(['scsi', 'usb', 'virtio-serial']);
+  });
+
+  it('gives channels the ports that no other one names, whichever comes first', () => {
+    const channel = (name: string, address = '') =>
+      `<channel type='unix'><target type='virtio' name='${name}'/>${address}</channel>`;
+    const at = (controller: number, port: number) =>
+      `<address type='virtio-serial' controller='${controller}' bus='0' port='${port}'/>`;
+    const domain = completeDomain(
+      Domain.parse(
+        `<domain type='kvm'><os><type machine='q35'>hvm</type></os><devices>${[
+          channel('a'),
+          channel('b', at(0, 1)),
+          channel('c', at(1, 2)),
+          channel('d'),
+          channel('e', at(0, 4)),
+          channel('f'),
+        ].join('')}</devices></domain>`,
+      ),
+    );
+    const ports = domain.items('channel').map((_, i) => domain.get(channelProps.port, i));
+    expect(ports).toEqual([2, 1, 2, 3, 4, 5]);
   });
 
   it('leaves machines of other architectures and hypervisors alone', () => {

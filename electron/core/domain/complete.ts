@@ -42,7 +42,7 @@ interface Place {
 
 /**
  * The domain with what libvirt fills in at definition: controllers that devices stand on, and an address for every
- * PCI device that has none, so that adding or removing one moves no other. Addresses that are there are honoured.
+ * PCI device and channel that has none, so that adding or removing one moves no other. Addresses that are there are honoured.
  * A domain that has everything is returned as it is, and so is one of another architecture or hypervisor: its devices
  * stand on buses (ccw, spapr-vio, xenbus) that are not laid out as a PC's.
  */
@@ -52,7 +52,7 @@ export function completeDomain(domain: Domain): Domain {
     (domain.get(domainProps.osType)?.trim() ?? 'hvm') === 'hvm' &&
     canRun(runnable.arches, domain.get(domainProps.arch)?.trim() ?? 'x86_64');
   if (!pc) return domain;
-  return withAddresses(withControllers(domain));
+  return withAddresses(withPorts(withControllers(domain)));
 }
 
 function machineOf(domain: Domain) {
@@ -82,6 +82,31 @@ function withControllers(domain: Domain): Domain {
     null,
   );
   return made;
+}
+
+/** Ports of a virtio-serial controller; 0 is a virtio console's (QEMU, hw/char/virtio-serial-bus.c). */
+const serialPorts = 31;
+
+/**
+ * A port for every channel without an address. QEMU would give it the first free one when it comes to it, and then not
+ * start where a later channel names that one.
+ */
+function withPorts(domain: Domain): Domain {
+  const named = new Set<number | null>();
+  const unplaced: { list: 'channel'; index: number }[] = [];
+  domain.items('channel').forEach((_, index) => {
+    if (domain.has(channelProps.addressType, index)) {
+      if ((domain.get(channelProps.controller, index) ?? 0) === 0)
+        named.add(domain.get(channelProps.port, index));
+    } else if (domain.get(channelProps.targetType, index) === 'virtio')
+      unplaced.push({ list: 'channel', index });
+  });
+  const free: number[] = [];
+  for (let port = 1; port < serialPorts; port++) if (!named.has(port)) free.push(port);
+  // More than there are ports: QEMU says so in its own words.
+  return domain.fillIn(unplaced.slice(0, free.length), (at) =>
+    el('address', { type: 'virtio-serial', controller: 0, bus: 0, port: free[at]! }),
+  );
 }
 
 /** Every device that needs a place, in the order places are given out. */

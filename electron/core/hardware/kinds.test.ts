@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { completeDomain, Domain, newDomain } from '../domain/index.ts';
 import { everyDomain, newSpecs } from '../domain/testing.ts';
+import { withVdagent } from '../guests/clipboard.ts';
 import { qemuArgv } from '../qemu/argv.ts';
 import { planKind, toKind } from './kinds.ts';
 import { hardwareOf } from './model.ts';
@@ -45,6 +46,19 @@ describe('another kind of hardware', () => {
       expect(macs(back)).toEqual(macs(hybrid));
       expect(back.disks()[0]).toMatchObject({ target: 'vda', bus: 'virtio', file: hybrid.disks()[0]!.file });
       expect(back.uuid).toBe(hybrid.uuid);
+    }
+  });
+
+  it('gives the agent’s channel a port, so that one named later takes another', () => {
+    for (const kind of ['full', 'paravirtual'] as const) {
+      const back = toKind(toKind(hybrid, kind, direct), 'hybrid', direct);
+      const tied = withVdagent(back);
+      const ports = (domain: Domain) =>
+        jsonArguments(qemuArgv(domain, run).argv)
+          .filter(({ value }) => value.driver === 'virtserialport')
+          .map(({ value }) => value.nr);
+      expect(ports(back)).toEqual([1]);
+      expect(ports(tied)).toEqual([1, 2]);
     }
   });
 

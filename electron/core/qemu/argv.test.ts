@@ -140,6 +140,21 @@ describe('qemuArgv', () => {
     );
   });
 
+  it('names the port of every channel: QEMU would give the first a port that the second asks for', () => {
+    const agent = "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>";
+    const clipboard = `<channel type='qemu-vdagent'><target type='virtio' name='com.redhat.spice.0'/>
+      <address type='virtio-serial' controller='0' bus='0' port='1'/></channel>`;
+    const { argv } = qemuArgv(
+      Domain.parse(hybrid.text.replace(/<channel.*<\/channel>/s, `${agent}${clipboard}`)),
+      run,
+    );
+    const ports = values(argv, '-device').map((json) => JSON.parse(json) as { name?: string; nr?: number });
+    expect(Object.fromEntries(ports.flatMap(({ name, nr }) => (name ? [[name, nr]] : [])))).toEqual({
+      'org.qemu.guest_agent.0': 2,
+      'com.redhat.spice.0': 1,
+    });
+  });
+
   it('refuses targets that repeat', () => {
     const twice = hybrid.set(diskProps.target, 'vda', 1).set(diskProps.bus, 'virtio', 1);
     expect(() => qemuArgv(twice, run)).toThrow(/target/);
