@@ -74,18 +74,22 @@ beforeAll(async () => {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let said = '';
-  await new Promise<void>((resolve, reject) => {
-    child.stdout.on('data', (chunk) => {
-      said += chunk;
-      if (said.includes('started')) resolve();
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.stdout.on('data', (chunk) => {
+        said += chunk;
+        if (said.includes('started')) resolve();
+      });
+      child.on('exit', () => reject(new Error('the owner ended')));
     });
-    child.on('exit', () => reject(new Error('the owner ended')));
-  });
-  pidBefore = Number(/network (\d+)/.exec(said)![1]);
-  child.removeAllListeners('exit');
-  child.kill('SIGKILL');
-  await new Promise((resolve) => child.once('exit', resolve));
-  test = await openTestCore(home.paths, { networkHost });
+    pidBefore = Number(/network (\d+)/.exec(said)![1]);
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+    // Also when it failed: what it had started by then is ended by a core that knows of it.
+    test = await openTestCore(home.paths, { networkHost });
+  }
 });
 afterAll(async () => {
   for (const name of names) await test?.core.call('guests.forceOff', { id: name }).catch(() => {});
