@@ -254,6 +254,75 @@ describe('templates, clones and identities', () => {
   });
 });
 
+describe('groups', () => {
+  it('hold programs, which outlive each command, and say what they cannot', async () => {
+    for (const wrong of [
+      ['--memory', 'lots'],
+      ['--cpus', 'x'],
+      ['--disk', '/dev/vda:speed=1'],
+    ])
+      expect((await run('group', 'create', 'x', ...wrong)).code, wrong.join(' ')).toBe(2);
+    expect((await run('group', 'show', 'nobody')).code).toBe(3);
+    const host = await run('group', 'host');
+    if (host.code !== 0) {
+      // An ordinary user without a manager, on a machine that delegated nothing: said, and how to get it.
+      expect(host.stdout).toMatch(/Run Guesthouse as root|delegated|loginctl|Have root|dbus-user-session/);
+      expect((await run('group', 'create', 'x')).code).toBe(1);
+      expect((await run('group', 'list')).stdout).toContain('No groups');
+      return;
+    }
+    expect(host.stdout).toMatch(/^Network +no /m);
+    const made = await run('group', 'create', 'Build', '--tasks', '20', '--memory', '64', '--swap', '0');
+    expect(made).toMatchObject({ code: 0, stdout: expect.stringContaining('Made the group Build.') });
+    expect((await run('group', 'create', 'build')).code).toBe(4);
+    expect((await run('group', 'create', 'in', '--in', 'Build', '--cpus', '0.5')).code).toBe(0);
+    expect((await run('group', 'remove', 'build')).code).toBe(4);
+    expect((await run('group', 'remove', 'in')).code).toBe(0);
+
+    // The home folder, where programs start, is not there in this test until now.
+    const nowhere = await run('group', 'start', 'build', '--', 'sleep', '300');
+    expect(nowhere).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`no folder ${join(root, 'h')}`),
+    });
+    await mkdir(join(root, 'h'));
+    const begun = await run('group', 'start', 'build', '--name', 'nap', '--json', '--', 'sleep', '300');
+    const { id, pid } = JSON.parse(begun.stdout);
+    try {
+      const show = async () => JSON.parse((await run('group', 'show', 'build', '--json')).stdout);
+      const group = await show();
+      expect(await readFile(`/proc/${pid}/cgroup`, 'utf8')).toContain(group.id.split('-')[0]);
+      expect(group.members).toMatchObject([{ id, name: 'nap', state: 'running', pid }]);
+      // What is not named stays.
+      expect((await run('group', 'set', 'build', '--memory', '96M', '--tasks', 'none')).code).toBe(0);
+      expect((await show()).limits).toMatchObject({ memoryMax: 96 << 20, tasksMax: null, swapMax: 0 });
+      const [{ path: disk }] = JSON.parse((await run('group', 'host', '--json')).stdout).devices;
+      expect((await run('group', 'set', 'build', '--disk', `${disk}:rbps=2M,wiops=90`)).code).toBe(0);
+      expect((await show()).limits.io).toMatchObject([{ device: disk, readBytes: 2 << 20, writeOps: 90 }]);
+      expect((await run('group', 'set', 'build', '--disk', `${disk}:none`)).code).toBe(0);
+      expect((await show()).limits.io).toEqual([]);
+      expect((await run('group', 'set', 'build', '--disk', '/dev/none:rbps=1M')).code).toBe(2);
+      expect((await run('group', 'rename', 'build', 'Night')).code).toBe(0);
+      expect((await run('group', 'list')).stdout).toMatch(/^Night .* of 96 MB +nap$/m);
+      expect((await run('group', 'out', 'night', 'nap')).code).toBe(0);
+      expect(existsSync(`/proc/${pid}`)).toBe(true);
+      expect((await run('group', 'move', 'night', String(pid))).stdout).toContain('sleep is in Night.');
+      expect((await run('group', 'move', 'night', '1')).code).toBe(2);
+      expect((await run('group', 'end', 'night', 'sleep')).code).toBe(0);
+      const said = await run('group', 'start', 'night', '--', 'sh', '-c', 'echo heard; exec sleep 300');
+      expect(said.stdout).toMatch(/^Started as app-/);
+      expect((await run('group', 'log', 'night', 'sh')).stdout).toBe('heard\n');
+      expect((await run('group', 'end', 'night', 'sh', '--force')).code).toBe(0);
+      expect((await run('group', 'again', 'night', 'nobody')).code).toBe(3);
+      expect((await run('group', 'again', 'night', 'sh')).code).toBe(0);
+      expect((await run('group', 'end', 'night', 'sh', '--force')).code).toBe(0);
+      expect((await run('group', 'remove', 'night')).code).toBe(0);
+    } finally {
+      if (existsSync(`/proc/${pid}/exe`)) process.kill(pid, 'SIGKILL');
+    }
+  });
+});
+
 describe('the console', () => {
   /** Runs a shell script in a real terminal, in which `guesthouse` is the command line. */
   function terminal(script: string) {
