@@ -1,10 +1,31 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
 import { expect, it } from 'vitest';
 import { root } from './lib/common.mjs';
+import { findElectron } from './lib/electron.mjs';
+
+it('nothing is packaged from the fallback runtime unless told', () => {
+  // The runtime that is here, marked as the fallback where it is another.
+  const dist = dirname(findElectron()!.executable);
+  const marked = mkdtempSync(join(tmpdir(), 'gh-electron-'));
+  try {
+    for (const name of readdirSync(dist)) symlinkSync(join(dist, name), join(marked, name));
+    if (!existsSync(join(marked, 'guesthouse-fallback')))
+      writeFileSync(join(marked, 'guesthouse-fallback'), '');
+    const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/package.mjs')], {
+      env: { ...process.env, ELECTRON_OVERRIDE_DIST_PATH: marked },
+      encoding: 'utf8',
+    });
+    expect(stderr).toMatch(/past its end of life.*say --allow-fallback-runtime/);
+    expect(status).toBe(4);
+    expect(existsSync(join(root, 'release'))).toBe(false);
+  } finally {
+    rmSync(marked, { recursive: true, force: true });
+  }
+});
 
 it('a package is made, its fuses are set, and its command line runs without the checkout', async () => {
   execFileSync(process.execPath, [join(root, 'scripts/package.mjs'), '--allow-fallback-runtime'], {
