@@ -29,15 +29,34 @@ export interface AuditAnswer {
 /** Disks read at once: reading is waiting, but each holds file descriptors. */
 const concurrency = 8;
 
-const cacheSchema = z.record(
-  z.string(),
-  z.object({
-    stamp: z.string(),
-    facts: z.custom<IdentityFacts>((v) => typeof v === 'object').nullable(),
-    error: z.custom<WireError>((v) => typeof v === 'object').nullable(),
-  }),
-);
-type Cache = z.infer<typeof cacheSchema>;
+const factsSchema = z.object({
+  source: z.enum(['disk', 'ssh', 'agent']),
+  readAt: z.number(),
+  machineId: z.string().nullable(),
+  machineIdState: z.enum(['ok', 'empty', 'uninitialized', 'missing', 'malformed']),
+  dbus: z.enum(['link', 'same', 'different', 'missing', 'empty', 'none', 'unreadable']),
+  hostname: z.string().nullable(),
+  hostKeys: z
+    .array(z.object({ type: z.string(), fingerprint: z.string(), path: z.string().nullable() }))
+    .readonly(),
+  bootId: z.string().nullable(),
+  os: z.string().nullable(),
+}) satisfies z.ZodType<IdentityFacts>;
+
+/** To be raised when the same disk would be read otherwise: a file of another version is no cache. */
+const cacheVersion = 1;
+const cacheSchema = z.object({
+  version: z.literal(cacheVersion),
+  answers: z.record(
+    z.string(),
+    z.object({
+      stamp: z.string(),
+      facts: factsSchema.nullable(),
+      error: z.custom<WireError>((v) => typeof v === 'object').nullable(),
+    }),
+  ),
+});
+type Cache = z.infer<typeof cacheSchema>['answers'];
 
 /**
  * Reads identities from disks without booting and without any program, many at once. Answers are kept in a file and
@@ -53,11 +72,17 @@ export class DiskAuditor {
 
   /**
    * @param refresh read every disk, whatever the cache says
+   * @param machines all there are, those that cannot be read now among them: what is known of others is forgotten
    * @param onProgress called with the number of machines done
    */
   async audit(
     subjects: readonly AuditSubject[],
-    options: { refresh?: boolean; signal?: AbortSignal; onProgress?: (done: number) => void } = {},
+    options: {
+      refresh?: boolean;
+      machines?: ReadonlySet<string>;
+      signal?: AbortSignal;
+      onProgress?: (done: number) => void;
+    } = {},
   ): Promise<readonly AuditAnswer[]> {
     const cache = await this.load();
     const limit = pLimit(concurrency);
@@ -77,6 +102,11 @@ export class DiskAuditor {
         }),
       ),
     );
+    for (const id of options.machines ? Object.keys(cache) : [])
+      if (!options.machines!.has(id)) {
+        delete cache[id];
+        changed = true;
+      }
     if (changed) await this.save(cache);
     return answers;
   }
@@ -113,7 +143,8 @@ export class DiskAuditor {
     if (this.cache) return this.cache;
     let parsed: Cache = {};
     try {
-      parsed = cacheSchema.parse(JSON.parse((await readTextIfAny(this.cacheFile)) ?? '{}'));
+      const text = await readTextIfAny(this.cacheFile);
+      if (text !== null) parsed = cacheSchema.parse(JSON.parse(text)).answers;
     } catch {
       // A cache that cannot be read is no cache.
     }
@@ -123,7 +154,8 @@ export class DiskAuditor {
 
   private async save(cache: Cache): Promise<void> {
     try {
-      await writeAtomic(path.resolve(this.cacheFile), JSON.stringify(cache));
+      const file = { version: cacheVersion, answers: cache } satisfies z.infer<typeof cacheSchema>;
+      await writeAtomic(path.resolve(this.cacheFile), JSON.stringify(file));
     } catch {
       // Reading again next time is all that is lost.
     }

@@ -73,7 +73,9 @@ export class IdentityOverview {
       ...off.map((entry) => this.subject(entry.stored)),
       ...templates.map((t) => this.subject(t)),
     ];
-    const disk = new Map((await this.auditor.audit(subjects, options)).map((answer) => [answer.id, answer]));
+    const machines = new Set([...guests, ...templates].map(({ id }) => id));
+    const answers = await this.auditor.audit(subjects, { ...options, machines });
+    const disk = new Map(answers.map((answer) => [answer.id, answer]));
     if (options.overSsh)
       await Promise.all([...live, ...remote.servers()].map(({ id }) => this.tryRead(id, options.signal)));
     const rows: IdentityRow[] = [];
