@@ -276,10 +276,26 @@ describe('a container in a resource group', () => {
         { timeout: 60_000 },
       )
       .toContain(`container ${made.name}`);
-    await call('containers.remove', { id: made.id, force: true });
     await room.test.done(
       await call('groups.endMember', { id: group.id, member: application.id, force: true }),
     );
+
+    // Stopped it is a member still: the group stays, and is there again with its limit when the container starts.
+    await room.test.done(await call('containers.stop', { id: made.id, timeout: 0 }));
+    await expect(call('groups.remove', { id: group.id }).then(room.test.done)).rejects.toMatchObject({
+      code: 'wrong-state',
+      why: expect.stringContaining(made.name),
+    });
+    const members = async () =>
+      (await call('groups.list', undefined)).find(({ id }) => id === group.id)!.members;
+    await expect
+      .poll(members, { timeout: 60_000 })
+      .toContainEqual({ kind: 'container', id: made.podmanId, name: made.name, state: 'off' });
+    execFileSync('find', [whole, '-depth', '-type', 'd', '-delete']);
+    await call('containers.start', { id: made.id });
+    expect(path.dirname(cgroupOf(await pidOf(made.id), 'cpu'))).toBe(whole);
+    expect(readFileSync(path.join(whole, 'cpu.cfs_quota_us'), 'utf8')).toBe('30000\n');
+    await call('containers.remove', { id: made.id, force: true });
     await room.test.done(await call('groups.remove', { id: group.id }));
   });
 
