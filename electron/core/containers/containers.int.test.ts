@@ -248,6 +248,15 @@ describe('a pull', () => {
     const asked = registry.layerRequests();
     const started = await call('containers.create', spec(name));
     await expect.poll(() => registry.layerRequests(), { timeout: 60_000 }).toBeGreaterThan(asked);
+    // Half of the layer came: podman says so on a terminal alone.
+    const told = () =>
+      room.test.events.flatMap((event) =>
+        event.type === 'operation' && event.operation.id === started.operation ? [event.operation] : [],
+      );
+    await expect
+      .poll(() => told().some(({ fraction }) => fraction?.toFixed(2) === '0.50'), { timeout: 60_000 })
+      .toBe(true);
+    expect(told().at(-1)!.phase).toBe('Fetching 1 layer');
     await call('operations.cancel', { id: started.operation });
     await expect(room.test.done(started)).rejects.toMatchObject({ code: 'cancelled' });
     expect(await there(name)).toBe(false);

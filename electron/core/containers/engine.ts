@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
 import type { Readable } from 'node:stream';
+import { GuesthouseError } from '../../../shared/errors.ts';
 import { localHost } from '../../../shared/model/container.ts';
 import { type RunResult, run } from '../platform/exec.ts';
 import { type SshTarget, sshArgv } from '../ssh/command.ts';
@@ -12,6 +13,8 @@ export interface EngineOptions {
   readonly input?: string | Uint8Array | Readable;
   /** podman opens its stdin by name, which only a pipe allows, and what Node gives is a socket. */
   readonly stdinByName?: boolean;
+  /** On a terminal of its own where the machine has util-linux' script(1): there podman tells how far it is, as stderr. */
+  readonly onTerminal?: boolean;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
   readonly okCodes?: readonly number[];
@@ -58,7 +61,7 @@ export function localEngine(program = 'podman'): Engine {
       try {
         return await run(piped([program, ...engine.needs.global, ...args], options), options);
       } catch (error) {
-        throw explainPodman(error, engine);
+        throw explainPodman(options.onTerminal ? readable(error) : error, engine);
       }
     },
     script: (text, args = [], options = {}) => run(['sh', '-c', text, 'sh', ...args], options),
@@ -102,7 +105,7 @@ export function remoteEngine(
       try {
         return await remote(piped(['podman', ...engine.needs.global, ...args], options), options);
       } catch (error) {
-        throw explainPodman(error, engine);
+        throw explainPodman(options.onTerminal ? readable(error) : error, engine);
       }
     },
     script: (text, args = [], options = {}) => remote(['sh', '-c', text, 'sh', ...args], options),
@@ -119,7 +122,36 @@ export function remoteEngine(
 }
 
 function piped(argv: [string, ...string[]], options: EngineOptions): [string, ...string[]] {
+  if (options.onTerminal) return ['sh', '-c', terminalScript, 'sh', ...argv];
   return options.stdinByName ? ['sh', '-c', 'cat | "$@"', 'sh', ...argv] : argv;
+}
+
+/** script(1) takes one line of shell: the words are quoted for it. */
+const terminalScript = `
+if script --version 2>/dev/null | grep -q util-linux; then
+  line=
+  for word; do line="$line '$(printf %s "$word" | sed "s/'/'\\\\\\\\''/g")'"; done
+  SHELL=/bin/sh exec script -qefc "stty cols 200; exec$line" /dev/null >&2
+fi
+exec "$@"
+`;
+
+/** What a terminal was sent as lines of text: a bar that was drawn over and over stands once, as it was last. */
+export function plainLines(text: string): string {
+  const lines = text.replace(/\x1b\[[\d;?]*[A-Za-z]/g, '').split(/\r*\n/);
+  const bar = (line: string | undefined) => /^Copying \w+ \S+/.exec(line ?? '')?.[0];
+  return lines
+    .filter(
+      (line, i) =>
+        line !== '' && (!bar(line) || !lines.slice(i + 1).some((later) => bar(later) === bar(line))),
+    )
+    .join('\n');
+}
+
+function readable(error: unknown): unknown {
+  if (!(error instanceof GuesthouseError) || !error.detail) return error;
+  const { code, message, why, todo, subject, cause } = error;
+  return new GuesthouseError(code, message, { why, todo, subject, cause, detail: plainLines(error.detail) });
 }
 
 /** The engine's machine, for texts: "this computer" or its name. */

@@ -6,6 +6,7 @@ import type { HostFacts } from '../../../shared/model/container.ts';
 import type { ImageSource } from '../../../shared/model/container-spec.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import type { Engine } from './engine.ts';
+import { pull } from './pull.ts';
 import { busyboxTar, debianImage, debianTar } from './roots.ts';
 
 /** Makes sure that an image is there and answers with its name. What had been there before stays if this fails. */
@@ -57,20 +58,6 @@ async function has(engine: Engine, image: string, op: OperationContext): Promise
     signal: op.signal,
   });
   return code === 0;
-}
-
-async function pull(engine: Engine, image: string, op: OperationContext): Promise<void> {
-  op.phase('Asking the registry');
-  const layers = new Set<string>();
-  await engine.podman(['pull', '--', image], {
-    signal: op.signal,
-    onStderr: (text) => {
-      for (const match of text.matchAll(/Copying blob (?:sha256:)?([0-9a-f]{12,64})/g)) layers.add(match[1]!);
-      if (/Writing manifest|Storing signatures/.test(text)) op.phase('Storing the image');
-      else if (/Copying config/.test(text)) op.phase('Fetching the configuration');
-      else if (layers.size) op.phase(`Fetching ${layers.size === 1 ? '1 layer' : `${layers.size} layers`}`);
-    },
-  });
 }
 
 /** Imports a tar of this computer; podman unpacks it, in a place of its own. */
