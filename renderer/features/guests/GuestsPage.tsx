@@ -20,7 +20,7 @@ import { GuestTable } from './GuestTable.tsx';
 import css from './guests.module.css';
 import { visibleGuests } from './visible.ts';
 
-const bulkLabels = { ...guestActionLabels, console: 'Open consoles' };
+const bulkLabels = { ...guestActionLabels, console: 'Open consoles', 'copy-key': 'Copy a key to them…' };
 
 /** The list beside the details of what is selected; below 1000 px the details are a page of their own. */
 export function GuestsPage({ tabs }: { tabs: readonly DetailTab[] }) {
