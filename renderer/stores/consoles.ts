@@ -88,9 +88,22 @@ export function openScreens(guestIds: readonly string[]): void {
   const { guests } = useScreens.getState();
   useScreens.setState({ guests: [...guests, ...guestIds.filter((id) => !guests.includes(id))] });
   const ui = useUi.getState();
-  ui.set({ dockHeight: Math.max(ui.dockHeight, Math.round(window.innerHeight * 0.62)) });
+  const high = Math.round(window.innerHeight * 0.62);
+  if (ui.dockHeight < high) {
+    raised = { from: ui.dockHeight, to: high };
+    ui.set({ dockHeight: high });
+  }
   ui.showTerminal(screenOf(last));
 }
+
+/** The dock's height before a screen needed more, in pixels. */
+let raised: { from: number; to: number } | null = null;
+useScreens.subscribe(({ guests }) => {
+  if (guests.length > 0 || !raised) return;
+  // Somebody who chose another height meanwhile keeps it.
+  if (useUi.getState().dockHeight === raised.to) useUi.getState().set({ dockHeight: raised.from });
+  raised = null;
+});
 
 export function closeScreenOf(guest: string): void {
   useScreens.setState(({ guests }) => ({ guests: guests.filter((id) => id !== guest) }));
