@@ -165,6 +165,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     announce,
     templates: templates.store,
     remote: remoteMachines(access),
+    agentScript: guests.agentScript,
   });
   let containers: Awaited<ReturnType<typeof createContainers>> | null = null;
   const groups = await createLimits({

@@ -44,11 +44,12 @@ export const useIdentity = create<IdentityState>()((set, get) => ({
   },
 }));
 
-/** What was written and read over SSH since, without a word yet on whether the two agree. */
+/** What was written and read since while it runs, without a word yet on whether the two agree. */
 const unconfirmed = (report: IdentityReport | null): readonly IdentityRow[] =>
   report?.rows.filter(
     (row) =>
-      row.facts?.source === 'ssh' &&
+      row.facts !== null &&
+      row.facts.source !== 'disk' &&
       row.error === null &&
       (row.verification === 'planned' || row.verification === 'restart-needed'),
   ) ?? [];

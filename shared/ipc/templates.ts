@@ -109,6 +109,6 @@ export const identityContract = {
   'identity.repair': call(planned).returns<Started>(),
   /** Puts back the values from before the last repair. */
   'identity.restore': call(one).returns<Started>(),
-  /** Reads a running guest over SSH and compares it with what was written. */
+  /** Reads a running machine, over SSH or by its agent, and compares it with what was written. */
   'identity.verify': call(one).returns<Started>(),
 } satisfies Record<(typeof identityCalls)[number], ReturnType<ReturnType<typeof call>['returns']>>;

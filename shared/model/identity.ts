@@ -16,6 +16,13 @@ export interface IdentityFacts {
   readonly bootId: string | null;
   /** PRETTY_NAME of os-release. */
   readonly os: string | null;
+  /** The hardware as a running system sees it; null from a disk. */
+  readonly seen: {
+    /** DMI's product_uuid, lower case; null where there is none, or only root may read it. */
+    readonly uuid: string | null;
+    /** Of real network cards, lower case. */
+    readonly macs: readonly string[];
+  } | null;
 }
 
 export interface HostKeyFact {

@@ -74,6 +74,32 @@ describe('the guest agent', () => {
     expect(os).toEqual({ id: 'debian', name: 'Debian GNU/Linux 12 (bookworm)', version: null, kernel: null });
   });
 
+  it('runs a script and gives what it printed, or why not', async () => {
+    const b64 = (text: string) => Buffer.from(text).toString('base64');
+    await agent({
+      'guest-exec': { pid: 7 },
+      'guest-exec-status': { exited: true, exitcode: 0, 'out-data': b64('é\n') },
+    });
+    expect(await AgentSession.with(file, (session) => session.script('echo x', 1000))).toBe('é\n');
+    expect(JSON.parse(asked.at(-2)!).arguments).toMatchObject({ path: '/bin/sh', arg: ['-c', 'echo x'] });
+    expect(JSON.parse(asked.at(-1)!).arguments).toEqual({ pid: 7 });
+  });
+
+  it.each([
+    ['unsupported', {}],
+    ['timeout', { 'guest-exec': { pid: 7 }, 'guest-exec-status': { exited: false } }],
+    ['program-failed', { 'guest-exec': { pid: 7 }, 'guest-exec-status': { exited: true, exitcode: 2 } }],
+    [
+      'program-failed',
+      { 'guest-exec': { pid: 7 }, 'guest-exec-status': { exited: true, exitcode: 0, 'out-truncated': true } },
+    ],
+  ])('says %s where a script does not run to its end', async (code, answers) => {
+    await agent(answers);
+    await expect(AgentSession.with(file, (session) => session.script('true', 10))).rejects.toMatchObject({
+      code,
+    });
+  });
+
   it('tells the file systems on disks, and is not waited for once it shuts the system down', async () => {
     await agent({
       'guest-get-fsinfo': [

@@ -49,6 +49,14 @@ const fsInfo = z
     }),
   )
   .max(1000);
+const started = z.object({ pid: z.number().int() });
+const ended = z.object({
+  exited: z.boolean(),
+  exitcode: z.number().optional(),
+  'out-data': z.string().optional(),
+  'out-truncated': z.boolean().optional(),
+  'err-data': z.string().optional(),
+});
 
 export interface AgentOs {
   /** `debian`; os-release(5). */
@@ -170,6 +178,32 @@ export class AgentSession {
   /** The guest's clock, in milliseconds since the epoch. */
   async time(): Promise<number> {
     return Math.floor((await this.execute('guest-get-time', z.number())) / 1e6);
+  }
+
+  /**
+   * Runs a POSIX script as the agent's user, root, and gives its output.
+   * @throws {GuesthouseError} `unsupported` where the agent may not (RHEL's default), `program-failed` when it failed,
+   *   `timeout`
+   */
+  async script(text: string, timeoutMs: number): Promise<string> {
+    const args = { path: '/bin/sh', arg: ['-c', text], 'capture-output': true };
+    const { pid } = await this.execute('guest-exec', started, JSON.stringify(args));
+    const until = Date.now() + timeoutMs;
+    for (;;) {
+      const status = await this.execute('guest-exec-status', ended, `{"pid":${pid}}`);
+      if (status.exited) {
+        const output = Buffer.from(status['out-data'] ?? '', 'base64').toString('utf8');
+        if (status.exitcode === 0 && status['out-truncated'] !== true) return output;
+        throw new GuesthouseError('program-failed', 'A script in the guest failed.', {
+          detail: Buffer.from(status['err-data'] ?? '', 'base64')
+            .toString('utf8')
+            .slice(0, 2000),
+        });
+      }
+      if (Date.now() >= until)
+        throw new GuesthouseError('timeout', `A script in the guest took more than ${timeoutMs / 1000} s.`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
 
   private async synchronise(): Promise<void> {

@@ -9,6 +9,8 @@ import type { Entry, Registry } from './registry.ts';
 
 /** Milliseconds between two looks at every running guest. Addresses change rarely. */
 const periodMs = 15_000;
+/** Milliseconds a script may take: an emulated guest that boots is slow. */
+const scriptTimeout = 30_000;
 
 /** The agents of the running guests: asked rarely, in turn, and missed by nothing when they are not there. */
 export class Agents {
@@ -116,6 +118,22 @@ export class Agents {
     await this.talk(id, (session) => session.setTime(this.clock.now())).catch((error: Error) =>
       this.log.info(`${id}: the clock was not set: ${error.message}`),
     );
+  }
+
+  /**
+   * Runs a POSIX script as root in the guest and gives its output, or null where no agent answers or it may not.
+   * @throws {GuesthouseError} `program-failed`, `timeout`
+   */
+  async script(id: string, text: string): Promise<string | null> {
+    const entry = this.registry.find(id);
+    if (!entry || !hasChannel(entry) || this.frozen.has(id)) return null;
+    try {
+      return await this.talk(id, (session) => session.script(text, scriptTimeout));
+    } catch (error) {
+      if (error instanceof GuesthouseError && ['unreachable', 'unsupported'].includes(error.code))
+        return null;
+      throw error;
+    }
   }
 
   private keep(id: string, addresses: readonly string[]): void {

@@ -168,6 +168,9 @@ export function createGuests(deps: GuestsDeps) {
       return runFiles(paths.runtime, id).vnc;
     },
 
+    /** See {@link Agents.script}. */
+    agentScript: (id: string, text: string) => agents.script(id, text),
+
     /** The guests as the shared networks see them. */
     onNetworks: (): NetworkGuest[] =>
       registry.all().flatMap(({ id, stored, state, runningText, process }) => {

@@ -41,6 +41,7 @@ const factsSchema = z.object({
     .readonly(),
   bootId: z.string().nullable(),
   os: z.string().nullable(),
+  seen: z.object({ uuid: z.string().nullable(), macs: z.array(z.string()).readonly() }).nullable(),
 }) satisfies z.ZodType<IdentityFacts>;
 
 /** To be raised when the same disk would be read otherwise: a file of another version is no cache. */

@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { IdentityRow } from '../../../shared/model/identity.ts';
+import { AgentSession } from '../guests/agent.ts';
+import { runFiles } from '../qemu/run-files.ts';
 import { openTestCore, shareStarters, type TestCore } from '../testing/core.ts';
 import { type TempHome, tempHome } from '../testing/temp-home.ts';
 
@@ -63,10 +65,38 @@ describe('booted clones', () => {
         machineId: planned.find((one) => one.name === row.name)!.machineId,
         hostname: row.name,
         dbus: 'link',
+        // The UUID by its agent, since only root may read it.
+        seen: { uuid: row.uuid, macs: row.macs },
       });
     }
     const report = await test.core.call('identity.audit', {});
     expect(report.groups.filter((group) => group.severity === 'problem')).toEqual([]);
+  });
+
+  it('are read by their agent where SSH does not get in, and differ in D-Bus’s own id too', async () => {
+    const id = ids[1]!;
+    const { ssh } = await test.guest(id);
+    await test.core.call('hardware.change', { id, change: { do: 'remove-forward', hostPort: ssh!.port } });
+    const verify = async () => {
+      await test.done(await test.core.call('identity.verify', { id }));
+      return rowOf(id);
+    };
+    const { machineId } = (await rowOf(id)).facts!;
+    expect(await verify()).toMatchObject({
+      verification: 'verified',
+      facts: { source: 'agent', machineId, dbus: 'link', hostKeys: [{}, {}] },
+    });
+    const inside = (script: string) =>
+      AgentSession.with(runFiles(home.paths.runtime, id).agent, (session) => session.script(script, 60_000));
+    const file = '/var/lib/dbus/machine-id';
+    await inside(`rm ${file} && echo ${'f'.repeat(32)} > ${file}`);
+    expect(await verify()).toMatchObject({
+      verification: 'differs',
+      facts: { machineId, dbus: 'different' },
+    });
+    await inside(`ln -sf /etc/machine-id ${file}`);
+    expect((await verify()).verification).toBe('verified');
+    await expect(inside('exit 3')).rejects.toMatchObject({ code: 'program-failed' });
   });
 
   it('are repaired over SSH by values made here, confirmed only by a later boot', async () => {

@@ -27,6 +27,7 @@ const row = (
     hostKeys: [],
     bootId: null,
     os: null,
+    seen: null,
     ...facts,
   },
   ...more,

@@ -134,6 +134,7 @@ export async function readFacts(whole: GuestTree, now: number): Promise<Identity
     hostKeys,
     bootId: null,
     os: await readOs(tree),
+    seen: null,
   };
 }
 

@@ -8,18 +8,22 @@ import {
   type RepairPlan,
 } from '../../../shared/model/identity.ts';
 import type { Announce, Handlers } from '../api.ts';
+import { Domain } from '../domain/index.ts';
 import { lockOf } from '../guests/lifecycle.ts';
 import { guestPolicy, refresh } from '../guests/loading.ts';
+import type { Entry } from '../guests/registry.ts';
 import { nameOf, type StoredGuest } from '../guests/store.ts';
 import { isLive } from '../guests/transitions.ts';
 import { domainOf, sourceDisks } from '../templates/sources.ts';
 import { previewIdentity } from './apply.ts';
+import { confirm } from './confirm.ts';
 import { planOverSsh, repairOverSsh, restoreOverSsh } from './over-ssh.ts';
 import { IdentityOverview, type OverviewDeps } from './overview.ts';
 import { neededKinds } from './plan/host-keys.ts';
 import { readRecord, writeRecord } from './record.ts';
 import {
   definitionChanges,
+  labelsOf,
   type PlannedRepair,
   repairOnDisk,
   restoreOnDisk,
@@ -136,7 +140,13 @@ export function createIdentity(deps: IdentityDeps) {
     await refresh(deps, entry.id);
   }
 
-  /** Compares a running machine with what was written; only a boot later than the edit counts. */
+  /** What a running guest's definition and its QEMU say of its hardware. */
+  function hardwareOf({ stored, runningText }: Entry) {
+    const defined = labelsOf(domainOf(stored));
+    return { defined, running: runningText === null ? defined : labelsOf(Domain.parse(runningText)) };
+  }
+
+  /** Keeps whether a running machine is what was written. */
   async function verify(ref: string, signal: AbortSignal): Promise<void> {
     const server = remote.servers().find((one) => one.id === ref || one.name === ref);
     const row = server
@@ -144,14 +154,9 @@ export function createIdentity(deps: IdentityDeps) {
       : { kind: 'guest' as const, id: registry.get(ref).id };
     const folder = overview.recordFolder(row);
     const record = await readRecord(folder);
-    const { facts } = await overview.read(row.id, { ask: true, sudo: false, signal });
+    const facts = await overview.readRunning(row.id, { ask: true, uuid: true, signal });
     if (record) {
-      const same =
-        (record.machineId === null || record.machineId === facts.machineId) &&
-        (record.hostname === null || record.hostname === facts.hostname) &&
-        record.hostKeys.every((fingerprint) => facts.hostKeys.some((key) => key.fingerprint === fingerprint));
-      const sameBoot = record.bootIdThen !== null && record.bootIdThen === facts.bootId;
-      const verification = !same ? 'differs' : sameBoot ? 'restart-needed' : 'verified';
+      const verification = confirm(record, facts, server ? null : hardwareOf(registry.get(row.id)));
       if (verification !== record.verification) await writeRecord(folder, { ...record, verification });
     }
     changed();
@@ -253,7 +258,7 @@ export function createIdentity(deps: IdentityDeps) {
       );
     },
     'identity.verify': async ({ id }) =>
-      start('identity.verify', 'Reading its identity over SSH', id, undefined, (op) => verify(id, op.signal)),
+      start('identity.verify', 'Reading its identity', id, undefined, (op) => verify(id, op.signal)),
   };
 
   return {

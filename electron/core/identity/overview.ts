@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import { toWire, type WireError } from '../../../shared/errors.ts';
+import { GuesthouseError, toWire, type WireError } from '../../../shared/errors.ts';
 import { guestStateWords } from '../../../shared/model/guest.ts';
 import type { IdentityFacts, IdentityReport, IdentityRow } from '../../../shared/model/identity.ts';
 import type { LifecycleDeps } from '../guests/lifecycle.ts';
@@ -16,18 +16,23 @@ import type { RemoteMachines } from './remote-machines.ts';
 export interface OverviewDeps extends LifecycleDeps {
   readonly templates: GuestStore;
   readonly remote: RemoteMachines;
+  /** Runs a script as root by the guest's agent; null where none answers, or it may not. */
+  readonly agentScript: (id: string, script: string) => Promise<string | null>;
 }
+
+/** Failures of SSH that say nothing of who would have answered: then the agent may. */
+const unanswered: readonly string[] = ['wrong-state', 'unreachable', 'timeout', 'auth-failed'];
 
 interface Answer {
   readonly facts: IdentityFacts | null;
   readonly error: WireError | null;
 }
 
-/** All identities of the library: read from disks, and over SSH from what runs; compared with each other. */
+/** All identities of the library: read from disks, and over SSH or by its agent from what runs; compared with each other. */
 export class IdentityOverview {
   private readonly auditor: DiskAuditor;
-  /** Last answers over SSH, by id. */
-  private readonly overSsh = new Map<string, Answer>();
+  /** Last answers of what runs, by id. */
+  private readonly live = new Map<string, Answer>();
 
   constructor(private readonly deps: OverviewDeps) {
     const { paths, clock } = deps;
@@ -55,8 +60,39 @@ export class IdentityOverview {
     const script = snapshotScript(options.whole ? alsoInteresting : '');
     const output = await this.deps.remote.run(ref, ['sh', '-c', script], options);
     const snapshot = await parseSnapshot(output, this.deps.clock.now());
-    this.overSsh.set(ref, { facts: snapshot.facts, error: null });
+    this.live.set(ref, { facts: snapshot.facts, error: null });
     return snapshot;
+  }
+
+  /**
+   * Reads what a running machine is: over SSH, which shows its host keys at work; by its agent where SSH does not get in.
+   * @param uuid have the agent read its UUID, which only root may
+   * @throws what ssh says
+   */
+  async readRunning(
+    ref: string,
+    { uuid, ...options }: { ask: boolean; uuid: boolean; signal?: AbortSignal },
+  ): Promise<IdentityFacts> {
+    let overSsh: IdentityFacts | null = null;
+    let failure: unknown = null;
+    try {
+      overSsh = (await this.read(ref, { ...options, sudo: false })).facts;
+      if (overSsh.seen?.uuid || !uuid) return overSsh;
+    } catch (error) {
+      if (!(error instanceof GuesthouseError) || !unanswered.includes(error.code)) throw error;
+      failure = error;
+    }
+    const byAgent = await this.readByAgent(ref).catch(() => null);
+    if (!overSsh && !byAgent) throw failure;
+    const same = overSsh && byAgent && overSsh.bootId === byAgent.bootId;
+    const facts = same ? { ...overSsh!, seen: byAgent!.seen } : (overSsh ?? byAgent!);
+    this.live.set(ref, { facts, error: null });
+    return facts;
+  }
+
+  private async readByAgent(ref: string): Promise<IdentityFacts | null> {
+    const output = await this.deps.agentScript(ref, snapshotScript());
+    return output === null ? null : (await parseSnapshot(output, this.deps.clock.now(), 'agent')).facts;
   }
 
   async report(options: {
@@ -80,7 +116,7 @@ export class IdentityOverview {
       await Promise.all([...live, ...remote.servers()].map(({ id }) => this.tryRead(id, options.signal)));
     const rows: IdentityRow[] = [];
     for (const { id, stored, state } of off) {
-      this.overSsh.delete(id);
+      this.live.delete(id);
       rows.push(await this.row('guest', stored, guestStateWords[state].word, disk.get(id)!));
     }
     for (const { id, stored, state } of live)
@@ -100,9 +136,9 @@ export class IdentityOverview {
 
   private async tryRead(ref: string, signal?: AbortSignal): Promise<void> {
     try {
-      await this.read(ref, { ask: false, sudo: false, signal });
+      await this.readRunning(ref, { ask: false, uuid: false, signal });
     } catch (error) {
-      this.overSsh.set(ref, { facts: this.overSsh.get(ref)?.facts ?? null, error: toWire(error) });
+      this.live.set(ref, { facts: this.live.get(ref)?.facts ?? null, error: toWire(error) });
     }
   }
 
@@ -117,7 +153,7 @@ export class IdentityOverview {
   }
 
   private async liveAnswer(id: string): Promise<Answer> {
-    const known = this.overSsh.get(id);
+    const known = this.live.get(id);
     const facts = known?.facts ?? (await this.auditor.lastKnown(id));
     if (facts) return { facts, error: null };
     return {
@@ -153,7 +189,7 @@ export class IdentityOverview {
   }
 
   private async serverRow(server: { id: string; name: string }): Promise<IdentityRow> {
-    const known = this.overSsh.get(server.id);
+    const known = this.live.get(server.id);
     const record = await readRecord(this.recordFolder({ kind: 'server', id: server.id }));
     return {
       kind: 'server',

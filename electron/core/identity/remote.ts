@@ -11,6 +11,9 @@ import type { TreeEdit } from './tree.ts';
  */
 
 const bootIdPath = '/proc/sys/kernel/random/boot_id';
+const uuidPath = '/sys/class/dmi/id/product_uuid';
+/** Of cards alone: bridges, bonds and tunnels have no device. What a card in a bond had before is beside it. */
+const macPaths = '/sys/class/net/*/device/net/*/address /sys/class/net/*/bonding_slave/perm_hwaddr';
 
 /** What the planners read (plan/*.ts); a pattern names the files of a folder. Words for the far shell's own globbing. */
 const interesting = [
@@ -40,7 +43,7 @@ b() { base64 -w0; }
 echo | base64 -w0 >/dev/null 2>&1 || b() { base64 | tr -d '\\n'; }
 keys=
 if [ "$(id -u)" = 0 ]; then keys=$(PATH=$PATH:/usr/sbin:/sbin sshd -T 2>/dev/null | sed -n 's/^hostkey //p'); fi
-set -- ${interesting} ${also} ${bootIdPath}
+set -- ${interesting} ${also} ${bootIdPath} ${uuidPath} ${macPaths}
 [ $# -le ${maxEntries} ] || { echo many; exit 0; }
 for p in "$@"; do
   shift
@@ -165,9 +168,14 @@ export interface RemoteSnapshot {
 
 /**
  * Reads what {@link snapshotScript} printed. Its output is a stranger's: bounded, and nothing in it becomes a path here.
+ * @param source who ran it there
  * @throws {GuesthouseError} `program-failed` when it is cut off or not of the form
  */
-export async function parseSnapshot(output: string, now: number): Promise<RemoteSnapshot> {
+export async function parseSnapshot(
+  output: string,
+  now: number,
+  source: 'ssh' | 'agent' = 'ssh',
+): Promise<RemoteSnapshot> {
   const [paths64, ...lines] = output.replace(/\n$/, '').split('\n');
   if (paths64 === 'many')
     throw new GuesthouseError('program-failed', 'The machine has too many files of one kind.', {
@@ -185,6 +193,8 @@ export async function parseSnapshot(output: string, now: number): Promise<Remote
   if (paths.length > maxEntries || paths.length !== lines.length) throw unexpected();
   const tree = new MemoryTree();
   let bootId: string | null = null;
+  let uuid: string | null = null;
+  const macs = new Set<string>();
   for (const [index, line] of lines.entries()) {
     if (line === '-') continue;
     const match = /^([0-9a-f]{4}) (\d+) (\d+) ([A-Za-z0-9+/=]*)$/.exec(line);
@@ -201,12 +211,19 @@ export async function parseSnapshot(output: string, now: number): Promise<Remote
       bootId = content.toString('utf8').trim() || null;
       continue;
     }
+    if (path.startsWith('/sys/')) {
+      const value = content.toString('latin1').trim().toLowerCase();
+      if (path === uuidPath && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value)) uuid = value;
+      if (path !== uuidPath && /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(value)) macs.add(value);
+      continue;
+    }
     if (!path.startsWith('/')) continue;
     if (type === 0o120000) tree.put(path, { link: content.toString('utf8').replace(/\n$/, '') }, owner);
     else if (type === 0o040000) tree.put(path, 'folder', owner);
     else if (type === 0o100000) tree.put(path, content, owner);
   }
-  return { tree, facts: { ...(await readFacts(tree, now)), source: 'ssh', bootId } };
+  const seen = { uuid, macs: [...macs].sort() };
+  return { tree, facts: { ...(await readFacts(tree, now)), source, bootId, seen } };
 }
 
 const b64 = (value: string | Buffer) => Buffer.from(value).toString('base64') || '-';

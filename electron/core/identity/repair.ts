@@ -4,6 +4,7 @@ import { Domain, domainProps, interfaceProps, randomMac } from '../domain/index.
 import { domainFile, type StoredGuest } from '../guests/store.ts';
 import { pinHost } from '../ssh/known-hosts.ts';
 import { applyEdits, applyIdentity, withTree } from './apply.ts';
+import type { Labels } from './confirm.ts';
 import { editGuest } from './disk-transaction.ts';
 import type { DiskSet } from './disk-tree.ts';
 import { publicHostKeys } from './facts.ts';
@@ -61,8 +62,7 @@ export function shownIdentity(repair: Omit<PlannedRepair, 'item'>, domain: Domai
   };
 }
 
-/** What identifies a machine outside its disk. */
-export function labelsOf(domain: Domain): { uuid: string | null; macs: string[] } {
+export function labelsOf(domain: Domain): Labels & { macs: string[] } {
   return { uuid: domain.uuid, macs: domain.interfaces().flatMap((nic) => nic.mac ?? []) };
 }
 

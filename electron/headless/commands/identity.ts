@@ -109,7 +109,11 @@ export function registerIdentity(program: Command, runner: Runner): void {
   );
 
   const verify = runner
-    .define(identity, 'verify', 'Read a running guest over SSH and compare it with what was written')
+    .define(
+      identity,
+      'verify',
+      'Read a running machine, over SSH or by its agent, and compare it with what was written',
+    )
     .argument('<name>', 'a guest or server');
   runner.action<[string]>(verify, async (run, ref) =>
     answering(run, async () => {

@@ -99,6 +99,9 @@ export function RowFacts({ row }: { row: IdentityRow }) {
         {row.uuid && (
           <Fact name="UUID">
             <Mono text={row.uuid} label="UUID" />
+            {facts?.seen?.uuid && facts.seen.uuid !== row.uuid.toLowerCase() && (
+              <div className="muted">the running system sees {facts.seen.uuid}</div>
+            )}
           </Fact>
         )}
         {row.macs.length > 0 && (
@@ -108,6 +111,9 @@ export function RowFacts({ row }: { row: IdentityRow }) {
                 <Mono text={mac} label="MAC address" />
               </div>
             ))}
+            {row.macs.some((mac) => facts?.seen && !facts.seen.macs.includes(mac)) && (
+              <div className="muted">the running system sees {facts!.seen!.macs.join(', ') || 'none'}</div>
+            )}
           </Fact>
         )}
         {facts?.os && <Fact name="System">{facts.os}</Fact>}
