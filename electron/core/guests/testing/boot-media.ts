@@ -38,3 +38,58 @@ export function makeIso(dir: string, label: string, word: string, code = bootCod
   rmSync(tree, { recursive: true });
   return iso;
 }
+
+/** A loader for x86-64 UEFI that nobody signed; it writes `word` to the first serial port and halts (PE format, PE32+). */
+function efiLoader(word: string): Buffer {
+  const code = [0xfa, 0x66, 0xba, 0xf8, 0x03]; // cli; mov dx, 3f8h
+  for (const letter of Buffer.from(word, 'latin1')) code.push(0xb0, letter, 0xee); // mov al, letter; out dx, al
+  code.push(0xf4, 0xeb, 0xfd); // hlt; jmp $-1
+  const [headers, page] = [0x200, 0x1000];
+  const file = Buffer.alloc(headers + 0x400);
+  file.write('MZ');
+  file.writeUInt32LE(0x40, 0x3c);
+  file.write('PE', 0x40);
+  const coff = 0x44;
+  file.writeUInt16LE(0x8664, coff);
+  file.writeUInt16LE(1, coff + 2); // sections
+  file.writeUInt16LE(0xf0, coff + 16); // size of what follows
+  file.writeUInt16LE(0x22, coff + 18); // executable, runs at any address
+  const optional = coff + 20;
+  file.writeUInt16LE(0x20b, optional);
+  file.writeUInt32LE(0x400, optional + 4); // size of code
+  for (const at of [16, 20]) file.writeUInt32LE(page, optional + at); // entry point, base of code
+  file.writeUInt32LE(page, optional + 32); // alignment in memory
+  file.writeUInt32LE(0x200, optional + 36); // and in the file
+  file.writeUInt32LE(2 * page, optional + 56); // size in memory
+  file.writeUInt32LE(headers, optional + 60);
+  file.writeUInt16LE(10, optional + 68); // an EFI application
+  file.writeUInt32LE(16, optional + 108); // directories, all empty
+  const section = optional + 0xf0;
+  file.write('.text', section);
+  file.writeUInt32LE(0x400, section + 8);
+  file.writeUInt32LE(page, section + 12);
+  file.writeUInt32LE(0x400, section + 16);
+  file.writeUInt32LE(headers, section + 20);
+  file.writeUInt32LE(0x60000020, section + 36); // code: read, execute
+  Buffer.from(code).copy(file, headers);
+  return file;
+}
+
+/** A CD image that UEFI boots: its loader, which nobody signed, says `word` on the serial port. Returns its path. */
+export function makeUefiIso(dir: string, label: string, word: string): string {
+  const tree = path.join(dir, 'iso-tree');
+  mkdirSync(tree, { recursive: true });
+  const esp = path.join(tree, 'esp.img');
+  const loader = path.join(dir, 'loader.efi');
+  writeFileSync(loader, efiLoader(word));
+  writeFileSync(esp, Buffer.alloc(1440 * 1024));
+  const tool = (program: string, ...args: string[]) => execFileSync(program, args, { stdio: 'ignore' });
+  tool('mformat', '-i', esp, '-f', '1440', '::');
+  tool('mmd', '-i', esp, '::/EFI', '::/EFI/BOOT');
+  tool('mcopy', '-i', esp, loader, '::/EFI/BOOT/BOOTX64.EFI');
+  const iso = path.join(dir, `${label}.iso`);
+  const boot = ['-e', 'esp.img', '-no-emul-boot'];
+  tool('genisoimage', '-quiet', '-V', label, ...boot, '-o', iso, tree);
+  rmSync(tree, { recursive: true });
+  return iso;
+}
