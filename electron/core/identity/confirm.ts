@@ -9,7 +9,8 @@ export interface Labels {
 
 /**
  * Compares what a running machine is with what was written; only a boot later than the edit counts. Pure.
- * @param hardware as its definition has it, and as the QEMU that runs was given it; null for a server
+ * @param hardware as its definition has it, and as the QEMU that runs was given it; null where there is
+ *   none, as of a server
  */
 export function confirm(
   record: Pick<IdentityRecord, 'machineId' | 'hostname' | 'hostKeys' | 'bootIdThen'>,

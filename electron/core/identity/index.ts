@@ -140,9 +140,10 @@ export function createIdentity(deps: IdentityDeps) {
     await refresh(deps, entry.id);
   }
 
-  /** What a running guest's definition and its QEMU say of its hardware. */
+  /** What a running guest's definition and its QEMU say of its hardware; null while the definition is broken. */
   function hardwareOf({ stored, runningText }: Entry) {
-    const defined = labelsOf(domainOf(stored));
+    if (!stored.domain) return null;
+    const defined = labelsOf(stored.domain);
     return { defined, running: runningText === null ? defined : labelsOf(Domain.parse(runningText)) };
   }
 
