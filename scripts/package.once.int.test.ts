@@ -10,6 +10,7 @@ import { findElectron } from './lib/electron.mjs';
 it('nothing is packaged from the fallback runtime unless told', () => {
   // The runtime that is here, marked as the fallback where it is another.
   const dist = dirname(findElectron()!.executable);
+  const before = existsSync(join(root, 'release'));
   const marked = mkdtempSync(join(tmpdir(), 'gh-electron-'));
   try {
     for (const name of readdirSync(dist)) symlinkSync(join(dist, name), join(marked, name));
@@ -21,7 +22,7 @@ it('nothing is packaged from the fallback runtime unless told', () => {
     });
     expect(stderr).toMatch(/past its end of life.*say --allow-fallback-runtime/);
     expect(status).toBe(4);
-    expect(existsSync(join(root, 'release'))).toBe(false);
+    expect(existsSync(join(root, 'release'))).toBe(before);
   } finally {
     rmSync(marked, { recursive: true, force: true });
   }
