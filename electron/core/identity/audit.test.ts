@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withinFolders } from '../disks/index.ts';
 import { DiskAuditor } from './audit.ts';
 
-// Disks with nothing on them: that they cannot be read is an answer, and kept, as any other.
+// Disks with nothing on them: that they cannot be read is an answer, and kept like any other.
 let dir: string;
 let cacheFile: string;
 beforeEach(() => {
