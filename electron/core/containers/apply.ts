@@ -63,6 +63,13 @@ done
 exit 0
 `;
 
+/** An SSH log-in without pam_systemd does not say where the user's manager listens. */
+const systemctlScript = `
+: "\${XDG_RUNTIME_DIR:=/run/user/$(id -u)}"
+export XDG_RUNTIME_DIR
+exec systemctl "$@"
+`;
+
 /** What the kernel holds the process's container to. Null when it is gone. */
 export async function inForce(engine: Engine, pid: number): Promise<Limits | null> {
   const counters = readSample((await engine.script(sampleScript, [String(pid)])).stdout).get(pid);
@@ -195,13 +202,9 @@ export async function applyLimits(
       scopeOf(podmanId),
       ...scopeProperties(wanted, now.limits, left),
     ];
-    const { stderr } = await engine.script(
-      'exec systemctl "$@"',
-      facts.rootless ? ['--user', ...words] : words,
-      {
-        okCodes: [0, 1, 4, 5],
-      },
-    );
+    const { stderr } = await engine.script(systemctlScript, facts.rootless ? ['--user', ...words] : words, {
+      okCodes: [0, 1, 4, 5],
+    });
     said = stderr;
     // It answers before it has written.
     for (let tries = 0; tries < 3; tries++) if (await check()) return;

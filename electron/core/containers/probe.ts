@@ -165,7 +165,9 @@ export async function probeHost(engine: Engine, signal?: AbortSignal, ask = fals
     (await engine.script(factsScript, [], { signal, timeoutMs: 30_000 })).stdout,
   );
   const program = exitProgram(info.arch);
-  const attempt = program ? await tryRuns(engine, program, info, machine, signal) : firstAttempt;
+  const { attempt, grouped } = program
+    ? await tryRuns(engine, program, info, machine, signal)
+    : { attempt: firstAttempt, grouped: true };
   const needs = needsOf(attempt, machine.hard);
   const runtime = attempt.runtime ?? info.runtime;
   return {
@@ -189,10 +191,17 @@ export async function probeHost(engine: Engine, signal?: AbortSignal, ask = fals
         rootless: info.rootless,
         controllers: info.controllers,
         has: machine.has,
+        grouped,
         updatable: !older(info.version, [4, 3]),
       }),
     },
   };
+}
+
+/** False for what podman refused; what kept it from trying is thrown on. */
+function isRefusal(error: unknown): false {
+  if (isCancelled(error) || !(error instanceof GuesthouseError) || !error.detail) throw error;
+  return false;
 }
 
 async function tryRuns(
@@ -201,7 +210,7 @@ async function tryRuns(
   info: PodmanInfo,
   machine: MachineFacts,
   signal?: AbortSignal,
-): Promise<Attempt> {
+): Promise<{ attempt: Attempt; grouped: boolean }> {
   const image = `localhost/guesthouse-probe:${randomBytes(6).toString('hex')}`;
   const before = engine.needs;
   engine.needs = { global: [], create: [] };
@@ -214,14 +223,29 @@ async function tryRuns(
     const runtimes = [info.runtime, ...['crun', 'runc'].filter((name) => machine.has.has(name))].filter(
       (name, index, all) => name !== '' && all.indexOf(name) === index,
     );
+    const once = (...options: string[]) =>
+      engine.podman(
+        [
+          'run',
+          '--rm',
+          '--pull=never',
+          '--network=none',
+          ...engine.needs.create,
+          ...options,
+          '--',
+          image,
+          '/exit',
+        ],
+        { signal, timeoutMs: 60_000 },
+      );
     for (let attempt: Attempt = firstAttempt; ; ) {
       engine.needs = needsOf(attempt, machine.hard);
       try {
-        await engine.podman(
-          ['run', '--rm', '--pull=never', '--network=none', ...engine.needs.create, '--', image, '/exit'],
-          { signal, timeoutMs: 60_000 },
-        );
-        return attempt;
+        await once();
+        // podman then lists controllers that its user may not use: a container with a limit tells.
+        const unsure = info.rootless && info.v2 && (attempt.manager ?? info.manager) === 'cgroupfs';
+        const grouped = !unsure || (await once('--memory=64m').then(() => true, isRefusal));
+        return { attempt, grouped };
       } catch (error) {
         if (isCancelled(error) || !(error instanceof GuesthouseError) || !error.detail) throw error;
         const next = nextAttempt(attempt, error.detail, runtimes);

@@ -9,6 +9,8 @@ export interface SupportFacts {
   readonly controllers: readonly string[];
   /** Programs and kernel features found: `tc`, `nsenter`, `memsw`, `throttle`… */
   readonly has: ReadonlySet<string>;
+  /** A container can have a control group: not where podman, without root, may make none. */
+  readonly grouped: boolean;
   /** podman can change limits while a container runs. */
   readonly updatable: boolean;
 }
@@ -42,7 +44,10 @@ export function supportOf(facts: SupportFacts): LimitSupport[] {
   return [...kinds.map((kind) => cgroup(kind, facts)), net('netUp', facts), net('netDown', facts)];
 }
 
-function cgroup(kind: LimitKind, { v2, rootless, controllers, has, place }: SupportFacts): LimitSupport {
+function cgroup(
+  kind: LimitKind,
+  { v2, rootless, controllers, has, grouped, place }: SupportFacts,
+): LimitSupport {
   const controller = controllerOf[kind]!;
   if (!v2) {
     if (rootless)
@@ -62,6 +67,12 @@ function cgroup(kind: LimitKind, { v2, rootless, controllers, has, place }: Supp
         : no(kind, 'The kernel was built without block I/O throttling.', null);
     return ok(kind);
   }
+  if (!grouped)
+    return no(
+      kind,
+      `podman finds no systemd session of your account on ${place}, so it may make no control groups there.`,
+      'Run "sudo loginctl enable-linger $USER" there (on Debian and Ubuntu with libpam-systemd and dbus-user-session installed) and look again, or run podman as root.',
+    );
   if (controllers.includes(controller)) return ok(kind);
   if (rootless)
     return no(

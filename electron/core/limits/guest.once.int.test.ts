@@ -1,9 +1,13 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Group, type GroupLimits, type GroupUse, noLimits } from '../../../shared/model/group.ts';
-import { run } from '../platform/exec.ts';
+import { noLimits } from '../../../shared/model/group.ts';
+import { inGuestOf } from '../testing/booted-guest.ts';
+import { containersInGuest } from '../testing/containers-in-guest.ts';
 import { openTestCore, shareStarters, type TestCore } from '../testing/core.ts';
+import { busy, groupTools, hog, until } from '../testing/group-tools.ts';
+import { ownGroupsInGuest } from '../testing/own-groups-in-guest.ts';
 import { type TempHome, tempHome } from '../testing/temp-home.ts';
+import { terminalsHere } from '../testing/terminals.ts';
 import { chooseBackend } from './choose.ts';
 import { factsScript, parseFacts } from './facts.ts';
 import { farMachine } from './machine.ts';
@@ -11,57 +15,23 @@ import { filesOf, readCounters } from './usage.ts';
 import { v2Backend } from './v2.ts';
 
 // A booted Debian guest with systemd and cgroup2: groups in it over SSH, and it in a group itself where this host can.
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 600_000 });
+vi.setConfig({ testTimeout: 480_000, hookTimeout: 600_000 });
 
 let home: TempHome;
 let test: TestCore;
 let guest = '';
 let outside: string | null = null;
+const options = { forkTerminalHost: terminalsHere };
 
 const MB = 1024 * 1024;
-const perl = (text: string) => ['perl', '-e', `$| = 1; ${text}`];
-const hog = (mega: number) =>
-  perl(`my $b = ''; vec($b, (${mega} << 20) - 1, 8) = 1; print "has it\\n"; sleep 600;`);
-const busy = perl('1 while 1;');
-
-const groupOf = async (id: string): Promise<Group> =>
-  (await test.core.call('groups.list', undefined)).find((one) => one.id === id)!;
-async function until<T>(what: () => Promise<T | null | undefined | false>): Promise<T> {
-  for (;;) {
-    const found = await what();
-    if (found) return found;
-    await new Promise((resolve) => setTimeout(resolve, 300));
-  }
-}
-const nextUse = (id: string, accept: (use: GroupUse) => boolean) => {
-  const from = test.events.length;
-  return until(async () =>
-    test.events
-      .slice(from)
-      .flatMap((event) => (event.type === 'group-use' ? event.uses : []))
-      .find((use) => use.id === id && accept(use)),
-  );
-};
-async function make(name: string, host: string | null, limits: Partial<GroupLimits> = {}) {
-  const made = await test.core.call('groups.create', { name, host, limits: { ...noLimits, ...limits } });
-  await test.done(made);
-  return made.id;
-}
-async function start(id: string, command: readonly string[]) {
-  const started = await test.core.call('groups.startApplication', { id, command: [...command] });
-  await test.done(started);
-  return started.member;
-}
-async function inGuest(command: readonly string[], okCodes?: readonly number[]) {
-  const { argv } = await test.core.call('ssh.command', { target: guest, command: [...command] });
-  const [program, ...rest] = argv;
-  return run([program!, ...rest], { okCodes, timeoutMs: 120_000 });
-}
+const { groupOf, nextUse, make, start } = groupTools(() => test);
+const far = () => ({ host: guest });
+const inGuest = inGuestOf(() => ({ test, guest }));
 
 beforeAll(async () => {
   home = tempHome();
   shareStarters(home.paths);
-  test = await openTestCore(home.paths);
+  test = await openTestCore(home.paths, options);
   const { core, done } = test;
   const source = await core.call('guests.create', {
     name: 'source',
@@ -83,7 +53,7 @@ beforeAll(async () => {
   await done(await core.call('clones.run', { planId: plan.planId }));
   guest = (await core.call('clones.results', { planId: plan.planId }))[0]!.id!;
   // It starts in its group where this host can hold one: that needs root or a manager here.
-  outside = await make('together', null).catch(() => null);
+  outside = await make('together').catch(() => null);
   if (outside) await done(await core.call('groups.addGuest', { id: outside, guest }));
   await done(await core.call('guests.start', { id: guest }));
   await done(await core.call('guests.waitSsh', { id: guest }));
@@ -116,10 +86,7 @@ describe('groups in a guest, over SSH', () => {
   });
 
   it('end an eater of memory at the limit: memory.events says so', async () => {
-    const id = await make('eaters - in/../guest'.replaceAll('/', ' '), guest, {
-      memoryMax: 48 * MB,
-      swapMax: 0,
-    });
+    const id = await make('eaters - in .. guest', { memoryMax: 48 * MB, swapMax: 0 }, far());
     await start(id, hog(200)).catch(() => {});
     const hit = await until(async () => (await groupOf(id)).hits.find(({ kind }) => kind === 'oom-kill'));
     expect(hit.count).toBeGreaterThanOrEqual(1);
@@ -131,10 +98,8 @@ describe('groups in a guest, over SSH', () => {
   });
 
   it('hold a busy loop to its quota and a writer to its bytes, and change while they run', async () => {
-    const id = await make('worker', guest, {
-      cpus: 0.3,
-      io: [{ device: '/dev/vda', readBytes: null, writeBytes: MB, readOps: null, writeOps: null }],
-    });
+    const io = [{ device: '/dev/vda', readBytes: null, writeBytes: MB, readOps: null, writeOps: null }];
+    const id = await make('worker', { cpus: 0.3, io }, far());
     const loop = await start(id, busy);
     const use = await nextUse(id, ({ cpu, throttled }) => cpu !== null && cpu > 0.1 && (throttled ?? 0) > 0);
     expect(use.cpu!).toBeLessThan(0.5);
@@ -155,7 +120,7 @@ describe('groups in a guest, over SSH', () => {
   });
 
   it('move a running process of the guest in, by systemd, and make a slice again that was stopped', async () => {
-    const id = await make('moved', guest, { tasksMax: 20 });
+    const id = await make('moved', { tasksMax: 20 }, far());
     await inGuest(['sh', '-c', 'setsid sleep 500 >/dev/null 2>&1 </dev/null & exit 0']);
     const found = await until(async () =>
       (await test.core.call('groups.processes', { host: guest })).find(
@@ -240,7 +205,8 @@ describe('a guest and an application in one group', () => {
     const { pid } = await test.guest(guest);
     expect(readFileSync(`/proc/${pid}/cgroup`, 'utf8')).toContain(outside);
     const app = await start(outside, busy);
-    await inGuest(['sh', '-c', `setsid perl -e '1 while 1' >/dev/null 2>&1 </dev/null & exit 0`]);
+    const inside = `setsid perl -e '1 while 1' >/dev/null 2>&1 </dev/null & echo $!`;
+    const { stdout: loop } = await inGuest(['sh', '-c', inside]);
     await test.done(
       await test.core.call('groups.setLimits', { id: outside, limits: { ...noLimits, cpus: 0.6 } }),
     );
@@ -251,9 +217,27 @@ describe('a guest and an application in one group', () => {
         [app, guest].every((id) => (use.members.find((one) => one.id === id)?.cpu ?? 0) > 0.03),
     );
     expect(both.cpu!).toBeLessThan(0.8);
-    // Out of the group and back by an owner that comes anew.
+    await test.done(await test.core.call('groups.setLimits', { id: outside, limits: noLimits }));
+    await test.done(await test.core.call('groups.endMember', { id: outside, member: app, force: true }));
+    await inGuest(['kill', loop.trim()]);
+  });
+
+  it('a guest that was moved out while nobody looked is put back by the next owner', async ({ skip }) => {
+    if (!outside) return skip('this user has no control groups here');
+    const { pid } = await test.guest(guest);
+    const groups = () => readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+    await test.close();
+    for (const mount of readFileSync('/proc/self/mounts', 'utf8').matchAll(/^\S+ (\S+) cgroup2? /gm))
+      writeFileSync(`${mount[1]}/cgroup.procs`, String(pid));
+    expect(groups()).not.toContain(outside);
+    test = await openTestCore(home.paths, options);
+    await until(async () => groups().includes(outside!));
     const member = (await groupOf(outside)).members.find((one) => one.kind === 'guest');
     expect(member).toMatchObject({ id: guest, state: 'running' });
-    await test.done(await test.core.call('groups.setLimits', { id: outside, limits: noLimits }));
+    expect((await test.guest(guest)).pid).toBe(pid);
   });
 });
+
+// The same boot serves them: it is what takes the time.
+containersInGuest(() => ({ test, guest }));
+ownGroupsInGuest(() => ({ test, guest }));

@@ -20,10 +20,11 @@ export interface TestCore {
   close(): Promise<void>;
 }
 
-/** Opens the library of `paths` as its owner, without a socket and without terminals. */
+/** Opens the library of `paths` as its owner, without a socket; terminals come by `forkTerminalHost` alone. */
 export async function openTestCore(
   paths: LibraryPaths,
-  options: Pick<CoreDeps, 'qemu' | 'podman' | 'cloudImages'> & { networkHost?: readonly string[] } = {},
+  options: Pick<CoreDeps, 'qemu' | 'podman' | 'cloudImages'> &
+    Partial<Pick<CoreDeps, 'networkHost' | 'forkTerminalHost'>> = {},
 ): Promise<TestCore> {
   const verdict = path.join(paths.cache, 'accelerator.json');
   shareFile(path.join(testCache(), 'accelerator.json'), verdict);
