@@ -14,6 +14,7 @@ import { Button } from '../../ui/Button.tsx';
 import { Confirm, Dialog } from '../../ui/Dialog.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { TextField } from '../../ui/Field.tsx';
+import { NameDialog } from '../../ui/NameDialog.tsx';
 import panes from '../../ui/panes.module.css';
 import { Progress } from '../../ui/parts.tsx';
 import { Select } from '../../ui/Select.tsx';
@@ -202,43 +203,20 @@ export function GroupLimitsDialog({ id }: { id: string }) {
 export function RenameGroupDialog({ id }: { id: string }) {
   const groups = useGroups((state) => state.all);
   const group = groups.find((one) => one.id === id);
-  const [name, setName] = useState(group?.name ?? '');
-  const [error, setError] = useState<WireError | null>(null);
-  const taken = groups.some(
-    (one) => one.id !== id && one.host === group?.host && one.name.toLowerCase() === name.toLowerCase(),
-  );
-  const wrong = nameProblem(name) ?? (taken ? 'Another group has this name.' : null);
-  const submit = async () => {
-    if (wrong) return;
-    try {
-      await call('groups.rename', { id, name });
-      close();
-    } catch (cause) {
-      setError(toWire(cause));
-    }
-  };
+  const taken = (name: string) =>
+    groups.some(
+      (one) => one.id !== id && one.host === group?.host && one.name.toLowerCase() === name.toLowerCase(),
+    );
   return (
-    <Dialog
+    <NameDialog
       title="Rename the group"
+      act="Rename"
+      name={group?.name ?? ''}
+      problemOf={(name) => nameProblem(name) ?? (taken(name) ? 'Another group has this name.' : null)}
+      onName={(name) => call('groups.rename', { id, name })}
       onClose={close}
-      onSubmit={() => void submit()}
-      foot={
-        <>
-          <Button onPress={close}>Cancel</Button>
-          <Button
-            look="primary"
-            type="submit"
-            isDisabled={wrong !== null}
-            data-testid={testIds.dialogConfirm}
-          >
-            Rename
-          </Button>
-        </>
-      }
-    >
-      <TextField label="Name" value={name} onChange={setName} problem={wrong} autoFocus />
-      {error && <ErrorNote error={error} write={writeClipboard} />}
-    </Dialog>
+      write={writeClipboard}
+    />
   );
 }
 

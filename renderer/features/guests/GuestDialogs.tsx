@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { toWire, type WireError } from '../../../shared/errors.ts';
 import type { DeletePlan } from '../../../shared/ipc/guests.ts';
 import { nameProblem } from '../../../shared/model/names.ts';
@@ -14,6 +14,7 @@ import { Confirm, Dialog } from '../../ui/Dialog.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { TextField } from '../../ui/Field.tsx';
 import { bytes, counted } from '../../ui/format.ts';
+import { NameDialog } from '../../ui/NameDialog.tsx';
 import { testIds } from '../../ui/testids.ts';
 import css from './guests.module.css';
 
@@ -29,56 +30,20 @@ function each(ids: readonly string[], act: (id: string) => Promise<unknown>) {
 }
 
 export function RenameDialog({ id }: { id: string }) {
-  const [name, setName] = useState(() => guestNameOf(id));
-  const [error, setError] = useState<WireError | null>(null);
-  const [busy, setBusy] = useState(false);
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => input.current?.select(), []);
-  const taken = useGuests((state) =>
-    state.all.some((guest) => guest.id !== id && guest.name.toLowerCase() === name.toLowerCase()),
-  );
-  const problem = nameProblem(name) ?? (taken ? 'Another guest has this name.' : null);
-  const submit = async () => {
-    if (problem || busy) return;
-    setBusy(true);
-    try {
-      await call('guests.rename', { id, name });
-      close();
-    } catch (cause) {
-      setError(toWire(cause));
-      setBusy(false);
-    }
-  };
+  const guests = useGuests((state) => state.all);
+  const taken = (name: string) =>
+    guests.some((guest) => guest.id !== id && guest.name.toLowerCase() === name.toLowerCase());
   return (
-    <Dialog
+    <NameDialog
       title="Rename the guest"
+      act="Rename"
+      name={guestNameOf(id)}
+      hint="A label: its folder, its disks and the host name inside stay as they are."
+      problemOf={(name) => nameProblem(name) ?? (taken(name) ? 'Another guest has this name.' : null)}
+      onName={(name) => call('guests.rename', { id, name })}
       onClose={close}
-      onSubmit={() => void submit()}
-      foot={
-        <>
-          <Button onPress={close}>Cancel</Button>
-          <Button
-            look="primary"
-            type="submit"
-            isDisabled={problem !== null || busy}
-            data-testid={testIds.dialogConfirm}
-          >
-            Rename
-          </Button>
-        </>
-      }
-    >
-      <TextField
-        label="Name"
-        value={name}
-        onChange={setName}
-        problem={problem}
-        inputRef={input}
-        autoFocus
-        hint="A label: its folder, its disks and the host name inside stay as they are."
-      />
-      {error && <ErrorNote error={error} write={writeClipboard} />}
-    </Dialog>
+      write={writeClipboard}
+    />
   );
 }
 

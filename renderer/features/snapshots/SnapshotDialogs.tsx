@@ -1,88 +1,11 @@
-import { useEffect, useRef, useState } from 'react';
-import { toWire, type WireError } from '../../../shared/errors.ts';
+import { useState } from 'react';
 import type { Guest } from '../../../shared/model/guest.ts';
 import type { GuestSnapshot } from '../../../shared/model/snapshot.ts';
 import { call } from '../../bridge/call.ts';
-import { writeClipboard } from '../../bridge/clipboard.ts';
 import { tellError } from '../../stores/toasts.ts';
-import { Button } from '../../ui/Button.tsx';
 import { Checkbox } from '../../ui/Choice.tsx';
-import { Confirm, Dialog } from '../../ui/Dialog.tsx';
-import { ErrorNote } from '../../ui/ErrorNote.tsx';
-import { TextField } from '../../ui/Field.tsx';
+import { Confirm } from '../../ui/Dialog.tsx';
 import { moment } from '../../ui/format.ts';
-import { testIds } from '../../ui/testids.ts';
-
-/** Asks for a name, and does what it is for. */
-export function NameDialog({
-  title,
-  act,
-  name: first,
-  hint,
-  onName,
-  onClose,
-}: {
-  title: string;
-  act: string;
-  name: string;
-  hint?: string;
-  onName: (name: string) => Promise<unknown>;
-  onClose: () => void;
-}) {
-  const [name, setName] = useState(first);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<WireError | null>(null);
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => input.current?.select(), []);
-  const problem =
-    name.trim() === ''
-      ? 'A snapshot needs a name.'
-      : name.length > 100
-        ? 'A name can have at most 100 characters.'
-        : null;
-  const submit = async () => {
-    if (problem || busy) return;
-    setBusy(true);
-    try {
-      await onName(name.trim());
-      onClose();
-    } catch (cause) {
-      setError(toWire(cause));
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog
-      title={title}
-      onClose={onClose}
-      onSubmit={() => void submit()}
-      foot={
-        <>
-          <Button onPress={onClose}>Cancel</Button>
-          <Button
-            look="primary"
-            type="submit"
-            isDisabled={problem !== null || busy}
-            data-testid={testIds.dialogConfirm}
-          >
-            {act}
-          </Button>
-        </>
-      }
-    >
-      <TextField
-        label="Name"
-        value={name}
-        onChange={setName}
-        problem={problem}
-        inputRef={input}
-        autoFocus
-        hint={hint}
-      />
-      {error && <ErrorNote error={error} write={writeClipboard} />}
-    </Dialog>
-  );
-}
 
 /** Goes back: says what is lost, and keeps it unless told otherwise. */
 export function RevertDialog({

@@ -9,16 +9,25 @@ import { Button } from '../../ui/Button.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { bytes, moment } from '../../ui/format.ts';
 import { MenuButton } from '../../ui/Menu.tsx';
+import { NameDialog } from '../../ui/NameDialog.tsx';
 import panes from '../../ui/panes.module.css';
 import { Empty, Tag } from '../../ui/parts.tsx';
 import { snapshotRowTestId, testIds } from '../../ui/testids.ts';
 import { useAsked } from '../../ui/use-asked.ts';
-import { DeleteDialog, NameDialog, RevertDialog } from './SnapshotDialogs.tsx';
+import { DeleteDialog, RevertDialog } from './SnapshotDialogs.tsx';
 import css from './snapshots.module.css';
 
 type Open =
   | { readonly kind: 'take' }
   | { readonly kind: 'revert' | 'rename' | 'delete'; readonly snapshot: GuestSnapshot };
+
+/** A snapshot's name may be anything that is one line. */
+const problemOf = (name: string) =>
+  name.trim() === ''
+    ? 'A snapshot needs a name.'
+    : name.trim().length > 100
+      ? 'A name can have at most 100 characters.'
+      : null;
 
 /** The moments of a guest one can go back to, newest first. */
 export function SnapshotsTab({ guest }: { guest: Guest }) {
@@ -118,8 +127,10 @@ export function SnapshotsTab({ guest }: { guest: Guest }) {
               ? 'Its disks and its memory. The guest stands still while its memory is written, and goes on.'
               : 'Its disks as they are.'
           }
+          problemOf={problemOf}
           onName={(name) => call('snapshots.take', { id: guest.id, name })}
           onClose={close}
+          write={writeClipboard}
         />
       )}
       {open?.kind === 'rename' && (
@@ -127,10 +138,12 @@ export function SnapshotsTab({ guest }: { guest: Guest }) {
           title="Rename the snapshot"
           act="Rename"
           name={open.snapshot.name}
+          problemOf={problemOf}
           onName={(name) =>
             call('snapshots.rename', { id: guest.id, snapshot: open.snapshot.id, name }).then(again)
           }
           onClose={close}
+          write={writeClipboard}
         />
       )}
       {open?.kind === 'revert' && <RevertDialog guest={guest} snapshot={open.snapshot} onClose={close} />}

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { toWire, type WireError } from '../../../shared/errors.ts';
 import { nameProblem } from '../../../shared/model/names.ts';
 import { call } from '../../bridge/call.ts';
@@ -12,6 +12,7 @@ import { Confirm, Dialog } from '../../ui/Dialog.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { NumberField, TextField } from '../../ui/Field.tsx';
 import { bytes, counted } from '../../ui/format.ts';
+import { NameDialog } from '../../ui/NameDialog.tsx';
 import panes from '../../ui/panes.module.css';
 import { testIds } from '../../ui/testids.ts';
 import { LinkedClones } from './LinkedClones.tsx';
@@ -38,46 +39,20 @@ function useAct(act: () => Promise<unknown>) {
 }
 
 export function TemplateRenameDialog({ id }: { id: string }) {
-  const [name, setName] = useState(() => templateNameOf(id));
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => input.current?.select(), []);
-  const same = (other: { id: string; name: string }) =>
-    other.id !== id && other.name.toLowerCase() === name.toLowerCase();
-  const taken = [useGuests((state) => state.all.some(same)), useTemplates((state) => state.all.some(same))];
-  const problem = nameProblem(name) ?? (taken.includes(true) ? 'A guest or template has this name.' : null);
-  const { error, busy, run } = useAct(() => call('templates.rename', { id, name }));
+  const all = [...useGuests((state) => state.all), ...useTemplates((state) => state.all)];
+  const taken = (name: string) =>
+    all.some((other) => other.id !== id && other.name.toLowerCase() === name.toLowerCase());
   return (
-    <Dialog
+    <NameDialog
       title="Rename the template"
+      act="Rename"
+      name={templateNameOf(id)}
+      hint="A label: its folder and disks stay, and so do its linked clones."
+      problemOf={(name) => nameProblem(name) ?? (taken(name) ? 'A guest or template has this name.' : null)}
+      onName={(name) => call('templates.rename', { id, name })}
       onClose={close}
-      onSubmit={() => {
-        if (!problem) run();
-      }}
-      foot={
-        <>
-          <Button onPress={close}>Cancel</Button>
-          <Button
-            look="primary"
-            type="submit"
-            isDisabled={problem !== null || busy}
-            data-testid={testIds.dialogConfirm}
-          >
-            Rename
-          </Button>
-        </>
-      }
-    >
-      <TextField
-        label="Name"
-        value={name}
-        onChange={setName}
-        problem={problem}
-        inputRef={input}
-        autoFocus
-        hint="A label: its folder and disks stay, and so do its linked clones."
-      />
-      {error && <ErrorNote error={error} write={writeClipboard} />}
-    </Dialog>
+      write={writeClipboard}
+    />
   );
 }
 
