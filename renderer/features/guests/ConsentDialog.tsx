@@ -9,7 +9,7 @@ import { Confirm } from '../../ui/Dialog.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { counted } from '../../ui/format.ts';
 import { Progress } from '../../ui/parts.tsx';
-import css from './guests.module.css';
+import css from './details.module.css';
 
 const close = () => useUi.getState().close();
 

@@ -16,7 +16,7 @@ import { actionTestId, testIds } from '../../ui/testids.ts';
 import { CancelButton } from '../../ui/WorkingDialog.tsx';
 import { actionIcons, actionLabel, menuEntries } from './action-icons.tsx';
 import type { DetailTab } from './detail-tabs.tsx';
-import css from './guests.module.css';
+import css from './details.module.css';
 
 export function GuestDetails({
   guest,

@@ -16,7 +16,7 @@ import { TextField } from '../../ui/Field.tsx';
 import { bytes, counted } from '../../ui/format.ts';
 import { NameDialog } from '../../ui/NameDialog.tsx';
 import { testIds } from '../../ui/testids.ts';
-import css from './guests.module.css';
+import css from './details.module.css';
 
 const close = () => useUi.getState().close();
 

@@ -12,7 +12,7 @@ import { ContextMenu } from '../../ui/Menu.tsx';
 import { Sparkline, StateDot, Tag } from '../../ui/parts.tsx';
 import { guestRowTestId, guestStateTestId, testIds } from '../../ui/testids.ts';
 import { allMenuEntries } from './action-icons.tsx';
-import css from './guests.module.css';
+import css from './list.module.css';
 import { moveFor, step } from './selection.ts';
 import { addressOf } from './visible.ts';
 

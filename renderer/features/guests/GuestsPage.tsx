@@ -15,9 +15,10 @@ import { Splitter } from '../../ui/Splitter.tsx';
 import { bulkTestId, testIds } from '../../ui/testids.ts';
 import { actionIcons } from './action-icons.tsx';
 import type { DetailTab } from './detail-tabs.tsx';
+import detailsCss from './details.module.css';
 import { GuestDetails } from './GuestDetails.tsx';
 import { GuestTable } from './GuestTable.tsx';
-import css from './guests.module.css';
+import css from './list.module.css';
 import { visibleGuests } from './visible.ts';
 
 const bulkLabels = { ...guestActionLabels, console: 'Open consoles', 'copy-key': 'Copy a key to them…' };
@@ -61,7 +62,7 @@ export function GuestsPage({ tabs }: { tabs: readonly DetailTab[] }) {
             <GuestDetails guest={only} tabs={tabs} width={detailsWidth} />
           ) : (
             <section
-              className={css.details}
+              className={detailsCss.details}
               style={{ width: detailsWidth }}
               aria-label="Details"
               data-pane="details"

@@ -10,7 +10,7 @@ import { Checkbox } from '../../ui/Choice.tsx';
 import { bytes, cores, counted, mebibytes, moment } from '../../ui/format.ts';
 import { CopyText, Sparkline, Tag } from '../../ui/parts.tsx';
 import { useAsked } from '../../ui/use-asked.ts';
-import css from './guests.module.css';
+import css from './details.module.css';
 
 export const kindWords: Readonly<Record<VirtKind, string>> = {
   full: 'Full: emulated disk, network and video',

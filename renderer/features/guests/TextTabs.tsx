@@ -6,7 +6,7 @@ import { writeClipboard } from '../../bridge/clipboard.ts';
 import { Button, IconButton } from '../../ui/Button.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { useAsked } from '../../ui/use-asked.ts';
-import css from './guests.module.css';
+import css from './details.module.css';
 
 function Text({ text, label, end = false }: { text: string; label: string; end?: boolean }) {
   const box = useRef<HTMLPreElement>(null);

@@ -13,7 +13,7 @@ import { counted } from '../../ui/format.ts';
 import { Progress } from '../../ui/parts.tsx';
 import { TextDiff } from '../../ui/TextDiff.tsx';
 import { testIds } from '../../ui/testids.ts';
-import css from './guests.module.css';
+import css from './details.module.css';
 import { checkMarks, listOf, XmlProblems } from './XmlProblems.tsx';
 
 /** Milliseconds without a key until the text is checked. */

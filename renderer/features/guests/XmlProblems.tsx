@@ -1,6 +1,6 @@
 import type { XmlCheck, XmlProblem } from '../../../shared/ipc/guests.ts';
 import type { CodeProblem } from '../../ui/code/model.ts';
-import css from './guests.module.css';
+import css from './details.module.css';
 
 export interface XmlMark {
   readonly line: number;

@@ -15,7 +15,7 @@ import { MenuButton } from '../../ui/Menu.tsx';
 import { TextDiff } from '../../ui/TextDiff.tsx';
 import { testIds } from '../../ui/testids.ts';
 import { useAsked } from '../../ui/use-asked.ts';
-import css from './guests.module.css';
+import css from './details.module.css';
 import { marksOf, XmlProblems } from './XmlProblems.tsx';
 
 const views = {
