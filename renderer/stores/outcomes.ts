@@ -7,13 +7,15 @@ import { type DialogState, useUi } from './ui.ts';
 const quiet = /^(guest\.|group\.|container\.|identity\.verify$|key\.(create|copy)$|server\.|ssh\.prepare)/;
 
 /** Dialogs that show how these end, each with the next step: a toast would tell it twice and cover their buttons. */
-const shownBy: Readonly<Record<string, DialogState['kind']>> = {
-  'template.seal': 'seal',
-  'template.make': 'new-template',
-  'clones.run': 'clone',
-  'identity.repair': 'repair',
-  'container.create': 'new-container',
-  'container.compare': 'compare',
+const shownBy: Readonly<Record<string, readonly DialogState['kind'][]>> = {
+  'template.seal': ['seal'],
+  'template.make': ['new-template'],
+  'clones.run': ['clone'],
+  'identity.repair': ['repair'],
+  'container.create': ['new-container'],
+  'container.compare': ['compare'],
+  'key.copy': ['copy-key', 'get-access'],
+  'server.test': ['get-access'],
 };
 
 /** A shut-down that ran out of time is answered by the dialog that offers to force it. */
@@ -24,8 +26,8 @@ export const isShutdownTimeout = (operation: Operation) =>
 export function announceOutcome(before: Operation | undefined, after: Operation): void {
   const wasOpen = before === undefined || before.endedAt === null;
   if (!wasOpen || after.endedAt === null) return;
-  const shown = shownBy[after.kind];
-  if (shown !== undefined && useUi.getState().dialog?.kind === shown) return;
+  const { dialog } = useUi.getState();
+  if (dialog !== null && shownBy[after.kind]?.includes(dialog.kind)) return;
   const add = useToasts.getState().add;
   if (after.status === 'cancelled') add({ tone: 'plain', text: `${after.title}: cancelled` });
   else if (after.status === 'failed' && after.error) {

@@ -1,4 +1,4 @@
-import { GuesthouseError, isCancelled, toWire } from '../../../shared/errors.ts';
+import { CancelledError, GuesthouseError, isCancelled, toWire } from '../../../shared/errors.ts';
 import type { KeyCopy, KeyCopyHost } from '../../../shared/model/key.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import type { SshTarget } from '../ssh/command.ts';
@@ -38,6 +38,7 @@ const maxLog = 200;
 /**
  * ssh-copy-id to many hosts: one host's failure or cancelled question does not stop the others. Each host ends with a
  * log-in by that very key.
+ * @throws {CancelledError} when all that is missing is what the person did not answer
  * @throws {GuesthouseError} `program-failed` at the end when a host did not get the key; what happened is in the state
  */
 export async function copyToHosts(op: OperationContext, job: CopyJob, deps: CopyDeps): Promise<KeyCopy> {
@@ -121,10 +122,13 @@ export async function copyToHosts(op: OperationContext, job: CopyJob, deps: Copy
   );
   op.check();
   const bad = copy.hosts.filter(({ status }) => status !== 'copied' && status !== 'already');
+  if (bad.length && bad.every(({ status }) => status === 'cancelled')) throw new CancelledError();
   if (bad.length)
     throw new GuesthouseError(
       bad.length === 1 && bad[0]!.error ? bad[0]!.error.code : 'program-failed',
-      `${job.keyName} was not confirmed on ${bad.length} of ${copy.hosts.length} hosts.`,
+      copy.hosts.length === 1
+        ? `${job.keyName} was not confirmed on ${bad[0]!.name}.`
+        : `${job.keyName} was not confirmed on ${bad.length} of ${copy.hosts.length} hosts.`,
       {
         why: bad
           .map(({ name, error }) => `${name}: ${error?.why ?? error?.message ?? 'cancelled'}`)

@@ -41,6 +41,8 @@ export interface KeysDeps {
   resolve(ref: string): Promise<SshTarget>;
   /** Servers that are set to use a key: `[key id, server id]`. */
   assigned(): readonly (readonly [string, string])[];
+  /** A server does not accept a key any more: one that was set to use it gets the usual ones again. */
+  unassign(keyId: string, serverId: string): Promise<void>;
   readonly guests: { list(): readonly Pick<Guest, 'id' | 'folder'>[] };
 }
 
@@ -349,6 +351,7 @@ export function createKeys(deps: KeysDeps): Keys {
             const folder = folderOf(target.id);
             if (folder !== null) await dropGivenKey(folder, line.blob);
             if (key.fingerprint) await usage.remove(key.fingerprint, target.id);
+            await deps.unassign(key.id, target.id);
             told();
           } finally {
             await session.close();

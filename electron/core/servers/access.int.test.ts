@@ -152,6 +152,10 @@ describe('copying a key', () => {
     await call('servers.edit', { id, change: { keyId: 'app:fresh' } });
     expect((await follow('keys.copyId', { id: 'app:fresh', targets: [id] })).error).toBeNull();
     expect(asked.map(({ kind }) => kind)).toEqual(['host-key']);
+    // Taken back there, it is not what the server is offered any more, nor said to be accepted by it.
+    expect((await follow('keys.removeFromHost', { id: 'app:fresh', target: id })).error).toBeNull();
+    expect((await access.keys.list()).keys.find(({ name }) => name === 'fresh')!.usedBy).toEqual([]);
+    expect((await call<Server[]>('servers.list'))[0]!.keyId).toBeNull();
   });
 
   it('to a guest is kept with the guest, and taken back', async () => {

@@ -73,6 +73,13 @@ export function createAccess(deps: AccessDeps): Access {
     resolve: (ref) => targets.resolve(ref),
     guests,
     assigned: () => store.list().flatMap(({ id, keyId }) => (keyId === null ? [] : [[keyId, id] as const])),
+    unassign: async (keyId, id) => {
+      if (store.list().some((one) => one.id === id && one.keyId === keyId))
+        await servers.handlers['servers.edit'](
+          { id, change: { keyId: null } },
+          { signal: new AbortController().signal },
+        );
+    },
   });
   const file = exportFile(paths);
   const servers = createServers({ paths, runner, announce, clock, around, store, targets, exportFile: file });
