@@ -1,17 +1,8 @@
-import { call } from './bridge/call.ts';
-import { useSettings } from './stores/settings.ts';
-import { tellError } from './stores/toasts.ts';
+import { zoomConsoles } from './stores/settings.ts';
 import { useUi } from './stores/ui.ts';
 import { testIds } from './ui/testids.ts';
 
-const zoomSteps: Readonly<Record<string, number>> = { '=': 1, '+': 1, '-': -1 };
-
-function zoomConsole(key: string) {
-  const { consoleFontSize } = useSettings.getState().settings;
-  const wish = key === '0' ? 13 : consoleFontSize + (zoomSteps[key] ?? 0);
-  const size = Math.min(32, Math.max(8, wish));
-  if (size !== consoleFontSize) void call('settings.set', { consoleFontSize: size }).catch(tellError);
-}
+const zoomSteps: Readonly<Record<string, 1 | -1 | 0>> = { '=': 1, '+': 1, '-': -1, _: -1, 0: 0 };
 
 /** Moves the focus to the next pane that is there, or with `back` to the one before. */
 export function cyclePanes(back: boolean): void {
@@ -41,14 +32,15 @@ export function onWindowKey(event: KeyboardEvent): void {
     cyclePanes(event.shiftKey);
   } else if (!event.ctrlKey || event.altKey || event.metaKey) return;
   else if (inConsole && !event.shiftKey) {
-    if (key in zoomSteps || key === '0') zoomConsole(key);
-    else return;
+    const step = zoomSteps[key];
+    if (step === undefined) return;
+    zoomConsoles(step);
   } else if ((key === 'k' && !event.shiftKey) || (key === 'p' && event.shiftKey)) {
     if (ui.dialog?.kind === 'palette') ui.close();
     else if (!ui.dialog) ui.open({ kind: 'palette' });
     else return;
   } else if (key === 'j') ui.set({ dockOpen: !ui.dockOpen });
-  else if (inConsole && (event.key === '+' || event.key === '_')) zoomConsole(event.key === '+' ? '+' : '-');
+  else if (inConsole && (event.key === '+' || event.key === '_')) zoomConsoles(zoomSteps[event.key]!);
   else if (ui.dialog || inConsole) return;
   else if (key === 'n') ui.open({ kind: 'new-guest' });
   else if (key === ',') ui.open({ kind: 'settings' });

@@ -1,9 +1,11 @@
 import { ChevronDown, ChevronUp, Columns2, Ellipsis, Keyboard, Plus } from 'lucide-react';
+import { useRef } from 'react';
 import { saveText } from '../../bridge/files.ts';
 import { type Console, openScreens, useConsoles } from '../../stores/consoles.ts';
 import { setGroup, splitConsole, useDock } from '../../stores/dock.ts';
 import { type DockTab, terminalsOf } from '../../stores/dock-layout.ts';
 import { useHosts } from '../../stores/servers.ts';
+import { zoomConsoles } from '../../stores/settings.ts';
 import { openConsoles, openSshConsoles, useTerminals } from '../../stores/terminals.ts';
 import { tell, tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
@@ -11,7 +13,7 @@ import { Button, IconButton } from '../../ui/Button.tsx';
 import { FilterMenu, MenuButton, type MenuEntry } from '../../ui/Menu.tsx';
 import { testIds } from '../../ui/testids.ts';
 import css from './consoles.module.css';
-import { focusScreen, textOf } from './screens.ts';
+import { focusScreen, focusSearch, searchScreen, textOf } from './screens.ts';
 
 /** Another SSH console to the same host, beside or below. */
 export function splitSame(terminal: Console, split: 'row' | 'column'): void {
@@ -43,6 +45,8 @@ export async function saveScrollback(terminal: Console): Promise<void> {
 }
 
 export function DockTools({ tab, active }: { tab: DockTab; active: Console }) {
+  // A menu that closes gives the keyboard back to its button, whence it goes on to the search.
+  const searching = useRef(false);
   const consoles = useConsoles((state) => state.all);
   const terminals = consoles.filter((one) => one.kind !== 'screen');
   const group = useDock((state) => state.group);
@@ -152,11 +156,29 @@ export function DockTools({ tab, active }: { tab: DockTab; active: Console }) {
       <MenuButton
         label="More"
         button={
-          <Button size="small" look="quiet" aria-label="More for this console">
+          <Button
+            size="small"
+            look="quiet"
+            aria-label="More for this console"
+            onFocus={() => {
+              if (searching.current) focusSearch(active.id);
+              searching.current = false;
+            }}
+          >
             <Ellipsis size={16} aria-hidden="true" />
           </Button>
         }
         entries={[
+          {
+            id: 'search',
+            label: 'Search in it…',
+            keys: 'Ctrl+Shift+F',
+            disabled: active.kind === 'screen',
+            run: () => {
+              searchScreen(active.id);
+              searching.current = true;
+            },
+          },
           {
             id: 'save',
             label: 'Save its text…',
@@ -164,6 +186,9 @@ export function DockTools({ tab, active }: { tab: DockTab; active: Console }) {
             disabled: active.kind === 'screen',
             run: () => void saveScrollback(active).catch(tellError),
           },
+          { id: 'larger', label: 'Larger text', keys: 'Ctrl++', apart: true, run: () => zoomConsoles(1) },
+          { id: 'smaller', label: 'Smaller text', keys: 'Ctrl+-', run: () => zoomConsoles(-1) },
+          { id: 'usual', label: 'Usual size', keys: 'Ctrl+0', run: () => zoomConsoles(0) },
         ]}
       />
       <IconButton

@@ -1,6 +1,6 @@
 import '@xterm/xterm/css/xterm.css';
 import { ChevronDown, ChevronUp, Keyboard, SquareArrowOutUpRight, X } from 'lucide-react';
-import { useEffect, useRef, useState } from 'react';
+import { type RefObject, useEffect, useRef, useState } from 'react';
 import { isCancelled } from '../../../shared/errors.ts';
 import type { Terminal, TerminalToView } from '../../../shared/model/terminal.ts';
 import { shell } from '../../bridge/call.ts';
@@ -24,7 +24,7 @@ import { joinScreens } from './screens.ts';
 import { TerminalLink } from './terminal-link.ts';
 import { joinTyping, typeInto } from './typing.ts';
 import { UploadDialog, useDrop } from './upload.tsx';
-import { drawWithGpu, makeXterm, themeFromTokens, type Xterm } from './xterm-setup.ts';
+import { drawWithGpu, makeXterm, matchColours, themeFromTokens, type Xterm } from './xterm-setup.ts';
 
 /** Keys that are the window's even while a console has the focus. */
 export function isWindowKey(event: KeyboardEvent): boolean {
@@ -65,6 +65,7 @@ export function TerminalView({
   const box = useRef<HTMLDivElement>(null);
   const [xterm, setXterm] = useState<Xterm | null>(null);
   const [searching, setSearching] = useState(false);
+  const searchField = useRef<HTMLInputElement>(null);
   const [silent, setSilent] = useState(true);
   const [link, setLink] = useState<string | null>(null);
   const fontSize = useSettings((state) => state.settings.consoleFontSize);
@@ -79,6 +80,11 @@ export function TerminalView({
     if (!wanted || !box.current) return;
     const made = makeXterm(fontSize, setLink);
     made.term.open(box.current);
+    const openSearch = () => {
+      setSearching(true);
+      // Open already, it gets the keyboard again.
+      searchField.current?.focus();
+    };
     made.term.attachCustomKeyEventHandler((event) => {
       if (!isWindowKey(event)) return true;
       if (event.type === 'keydown' && event.ctrlKey && event.shiftKey) {
@@ -87,7 +93,7 @@ export function TerminalView({
           if (text) void writeClipboard(text).catch(tellError);
           event.preventDefault();
         } else if (event.key.toUpperCase() === 'F') {
-          setSearching(true);
+          openSearch();
           event.preventDefault();
         }
       }
@@ -95,7 +101,11 @@ export function TerminalView({
     });
     void drawWithGpu(made.term);
     setXterm(made);
-    const leave = joinScreens(terminal.id, made.term);
+    const leave = joinScreens(terminal.id, {
+      term: made.term,
+      search: openSearch,
+      searchField: () => searchField.current,
+    });
     const bell = made.term.onBell(() => {
       if (made.term.element?.offsetParent === null || !document.hasFocus()) ring(terminal.id);
     });
@@ -251,6 +261,7 @@ export function TerminalView({
       {searching && xterm && (
         <SearchBar
           xterm={xterm}
+          field={searchField}
           onClose={() => {
             setSearching(false);
             xterm.search.clearDecorations();
@@ -313,7 +324,15 @@ function LinkDialog({ address, onClose }: { address: string; onClose: () => void
   );
 }
 
-function SearchBar({ xterm, onClose }: { xterm: Xterm; onClose: () => void }) {
+function SearchBar({
+  xterm,
+  field,
+  onClose,
+}: {
+  xterm: Xterm;
+  field: RefObject<HTMLInputElement | null>;
+  onClose: () => void;
+}) {
   const [text, setText] = useState('');
   const [found, setFound] = useState<{ index: number; count: number } | null>(null);
   useEffect(() => {
@@ -322,10 +341,8 @@ function SearchBar({ xterm, onClose }: { xterm: Xterm; onClose: () => void }) {
     );
     return () => off.dispose();
   }, [xterm]);
-  const options = {
-    decorations: { matchOverviewRuler: '#888888', activeMatchColorOverviewRuler: '#888888' },
-  };
   const find = (query: string, back = false, incremental = false) => {
+    const options = { decorations: matchColours() };
     if (!query) {
       xterm.search.clearDecorations();
       setFound(null);
@@ -335,6 +352,7 @@ function SearchBar({ xterm, onClose }: { xterm: Xterm; onClose: () => void }) {
   return (
     <search className={css.search}>
       <input
+        ref={field}
         // biome-ignore lint/a11y/noAutofocus: the person asked to search
         autoFocus
         aria-label="Search in this console"

@@ -1,6 +1,6 @@
 import { Base64, ClipboardAddon, type IClipboardProvider } from '@xterm/addon-clipboard';
 import { FitAddon } from '@xterm/addon-fit';
-import { SearchAddon } from '@xterm/addon-search';
+import { type ISearchOptions, SearchAddon } from '@xterm/addon-search';
 import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { WebLinksAddon } from '@xterm/addon-web-links';
 import { type ITheme, Terminal } from '@xterm/xterm';
@@ -8,10 +8,27 @@ import { shell } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { useSettings } from '../../stores/settings.ts';
 
+function terminalTokens() {
+  const style = getComputedStyle(document.documentElement);
+  return (name: string) => style.getPropertyValue(`--term-${name}`).trim();
+}
+
+/** How what was searched for is marked, everywhere and where one stands. */
+export function matchColours(): NonNullable<ISearchOptions['decorations']> {
+  const token = terminalTokens();
+  return {
+    matchBackground: token('match'),
+    matchBorder: token('match-line'),
+    matchOverviewRuler: token('match-line'),
+    activeMatchBackground: token('match-active'),
+    activeMatchBorder: token('match-line'),
+    activeMatchColorOverviewRuler: token('match-line'),
+  };
+}
+
 /** xterm's colours out of the design tokens, so that consoles follow the theme. */
 export function themeFromTokens(): ITheme {
-  const style = getComputedStyle(document.documentElement);
-  const token = (name: string) => style.getPropertyValue(`--term-${name}`).trim();
+  const token = terminalTokens();
   const plain = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'] as const;
   const theme: Record<string, string> = {
     background: token('bg'),
