@@ -82,10 +82,12 @@ export async function fixPermissions(paths?: readonly string[]): Promise<void> {
   }
 }
 
+/** ssh would not use it as it lies there. */
+export const refused = (key: Key) => key.problems.some(({ severity }) => severity === 'refused');
+
 /** The choices for "which key": those that can be offered to a host, Ed25519 and usable ones first. */
 export function offerableKeys(list: KeyList | null): readonly Key[] {
-  const rank = (key: Key) =>
-    (key.type === 'ED25519' ? 0 : 1) + (key.problems.some((p) => p.severity === 'refused') ? 2 : 0);
+  const rank = (key: Key) => (key.type === 'ED25519' ? 0 : 1) + (refused(key) ? 2 : 0);
   return (list?.keys ?? [])
     .filter((key) => key.publicPath !== null || key.fingerprint !== null)
     .sort((a, b) => rank(a) - rank(b));

@@ -10,18 +10,26 @@ export function Choice<T extends string>({
   value,
   onChange,
   options,
+  autoFocus,
 }: {
   label: string;
   value: T;
   onChange: (value: T) => void;
   options: readonly { readonly id: T; readonly label: string; readonly hint?: string }[];
+  /** Gives the keyboard to the one that is chosen. */
+  autoFocus?: boolean;
 }) {
   return (
     <RadioGroup className={controls.field} value={value} onChange={(id) => onChange(id as T)}>
       <Label className={controls.label}>{label}</Label>
       <div className={css.radios}>
         {options.map((option) => (
-          <Radio key={option.id} value={option.id} className={css.radio}>
+          <Radio
+            key={option.id}
+            value={option.id}
+            className={css.radio}
+            autoFocus={autoFocus && option.id === value}
+          >
             <span className={css.ring} aria-hidden="true" />
             <span>
               {option.label}

@@ -14,6 +14,7 @@ import { Checkbox } from '../../ui/Choice.tsx';
 import { Dialog } from '../../ui/Dialog.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { counted } from '../../ui/format.ts';
+import { typeWords } from '../../ui/key-type.ts';
 import { Dot, Progress } from '../../ui/parts.tsx';
 import { copyHostTestId, testIds } from '../../ui/testids.ts';
 import css from './keys.module.css';
@@ -83,7 +84,7 @@ function Choose({
           <select className={css.select} value={key?.id} onChange={(event) => setId(event.target.value)}>
             {keys.map((one) => (
               <option key={one.id} value={one.id}>
-                {one.name} ({one.type ?? 'unknown type'}
+                {one.name} ({typeWords(one)}
                 {one.location === 'app' ? ', Guesthouse’s folder' : ''})
               </option>
             ))}

@@ -9,12 +9,12 @@ import { tell, tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
 import { moment } from '../../ui/format.ts';
+import { typeWords } from '../../ui/key-type.ts';
 import { MenuButton } from '../../ui/Menu.tsx';
 import panes from '../../ui/panes.module.css';
 import { CopyText } from '../../ui/parts.tsx';
 import { testIds } from '../../ui/testids.ts';
 import css from './keys.module.css';
-import { typeWords } from './type-words.ts';
 
 async function copyPublic(key: Key) {
   await writeClipboard(await call('keys.publicText', { id: key.id }));

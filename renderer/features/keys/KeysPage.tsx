@@ -3,11 +3,12 @@ import { useState } from 'react';
 import type { Key } from '../../../shared/model/key.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
-import { allProblems, useKeys } from '../../stores/keys.ts';
+import { allProblems, refused, useKeys } from '../../stores/keys.ts';
 import { tell, tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
+import { typeWords } from '../../ui/key-type.ts';
 import { ListTable } from '../../ui/ListTable.tsx';
 import { MenuButton } from '../../ui/Menu.tsx';
 import panes from '../../ui/panes.module.css';
@@ -17,12 +18,10 @@ import { keyRowTestId, testIds } from '../../ui/testids.ts';
 import { KeyDetails } from './KeyDetails.tsx';
 import css from './keys.module.css';
 import { Permissions } from './Permissions.tsx';
-import { typeWords } from './type-words.ts';
 
 export function verdict(key: Key): { tone: 'running' | 'waiting' | 'failed'; word: string } {
   if (key.unreadable) return { tone: 'failed', word: 'Unreadable' };
-  if (key.problems.some((problem) => problem.severity === 'refused'))
-    return { tone: 'failed', word: 'ssh refuses it' };
+  if (refused(key)) return { tone: 'failed', word: 'ssh refuses it' };
   if (key.problems.length > 0) return { tone: 'waiting', word: 'Exposed' };
   return { tone: 'running', word: 'Good' };
 }

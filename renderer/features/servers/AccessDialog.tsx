@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { toWire, type WireError } from '../../../shared/errors.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
-import { offerableKeys, useKeyCopies, useKeys } from '../../stores/keys.ts';
+import { offerableKeys, refused, useKeyCopies, useKeys } from '../../stores/keys.ts';
 import { operationEnd } from '../../stores/operations.ts';
 import { useServers } from '../../stores/servers.ts';
 import { openSshConsoles } from '../../stores/terminals.ts';
@@ -12,6 +12,7 @@ import { Button } from '../../ui/Button.tsx';
 import { Choice } from '../../ui/Choice.tsx';
 import { Dialog } from '../../ui/Dialog.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
+import { typeWords } from '../../ui/key-type.ts';
 import { CopyText, Progress } from '../../ui/parts.tsx';
 import { testIds } from '../../ui/testids.ts';
 import { ServerFields } from './ServerDialog.tsx';
@@ -117,7 +118,14 @@ export function AccessDialog() {
             {step === 'done' ? 'Close' : working ? 'Go on in the background' : 'Cancel'}
           </Button>
           {!(step === 'copy') && (
-            <Button look="primary" type="submit" isDisabled={step === 'server' && touched && !checked.spec}>
+            <Button
+              key={step}
+              look="primary"
+              type="submit"
+              // What one pressed before is gone: the keyboard goes on with the last step.
+              autoFocus={step === 'done'}
+              isDisabled={step === 'server' && touched && !checked.spec}
+            >
               {act[step]}
             </Button>
           )}
@@ -150,15 +158,18 @@ export function AccessDialog() {
         <>
           <Choice
             label="Log in with"
+            autoFocus
             value={chosenKey}
             onChange={setKeyId}
             options={[
               ...keys.map((key) => ({
                 id: key.id,
                 label: key.name,
-                hint: [key.type, key.encrypted ? 'with a passphrase' : 'without a passphrase']
-                  .filter(Boolean)
-                  .join(', '),
+                hint: [
+                  typeWords(key),
+                  key.encrypted ? 'with a passphrase' : 'without a passphrase',
+                  ...(refused(key) ? ['ssh refuses it: repair its permissions under Keys first'] : []),
+                ].join(', '),
               })),
               {
                 id: newKey,

@@ -39,6 +39,7 @@ export function ImportServersDialog() {
     }
   };
   const able = (candidates ?? []).filter((one) => !one.known && !one.problem);
+  const nothing = candidates !== null && able.length === 0;
   const rest = (candidates ?? []).filter((one) => one.known || one.problem);
   return (
     <Dialog
@@ -48,10 +49,12 @@ export function ImportServersDialog() {
       onSubmit={() => chosen.size > 0 && void bring()}
       foot={
         <>
-          <Button onPress={close}>Cancel</Button>
-          <Button look="primary" type="submit" isDisabled={chosen.size === 0}>
-            {chosen.size === 0 ? 'Import' : `Import ${counted(chosen.size, 'server')}`}
-          </Button>
+          <Button onPress={close}>{nothing ? 'Close' : 'Cancel'}</Button>
+          {!nothing && (
+            <Button look="primary" type="submit" isDisabled={chosen.size === 0}>
+              {chosen.size === 0 ? 'Import' : `Import ${counted(chosen.size, 'server')}`}
+            </Button>
+          )}
         </>
       }
     >
@@ -60,6 +63,7 @@ export function ImportServersDialog() {
       {candidates?.length === 0 && (
         <p>There are no hosts in ~/.ssh/config. Entries with patterns such as * name no single host.</p>
       )}
+      {nothing && rest.length > 0 && <p>None of its hosts is left to import.</p>}
       {able.length > 0 && (
         <fieldset className={css.candidates}>
           <legend className="sr-only">Hosts</legend>
@@ -89,7 +93,11 @@ export function ImportServersDialog() {
           ))}
         </ul>
       )}
-      <p className="muted">What ~/.ssh/config says about them goes on holding: jump hosts, keys, options.</p>
+      {able.length > 0 && (
+        <p className="muted">
+          What ~/.ssh/config says about them goes on holding: jump hosts, keys, options.
+        </p>
+      )}
     </Dialog>
   );
 }

@@ -22,6 +22,10 @@ describe('the form of a server', () => {
     });
   });
 
+  it('asks for an address alone: the name follows it', () => {
+    expect(Object.keys(checkServer(emptyForm, []).problems)).toEqual(['address']);
+  });
+
   it.each([
     ['-oProxyCommand=id', 'address'],
     ['a b', 'address'],

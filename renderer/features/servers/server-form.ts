@@ -69,7 +69,8 @@ export function checkServer(form: ServerForm, taken: readonly string[]): Checked
   const address = form.address.trim();
   const name = form.name.trim() || address;
   put('address', addressProblem(address));
-  put('name', aliasProblem(name));
+  // Without an address it is the address that is missing: the name follows it.
+  if (name !== '') put('name', aliasProblem(name));
   if (taken.some((other) => other.toLowerCase() === name.toLowerCase()))
     problems.name = 'There is a server of this name already.';
   if (form.user.trim() !== '') put('user', userProblem(form.user.trim()));
