@@ -76,6 +76,12 @@ function registerCommands() {
       keywords: 'seal golden image',
       run: () => open({ kind: 'seal', id: null }),
     },
+    {
+      id: 'new-template',
+      label: 'New template from Debian or an image…',
+      keywords: 'make create qcow2',
+      run: () => open({ kind: 'new-template' }),
+    },
     ...sections.map((section) => ({
       id: `section-${section.id}`,
       label: `Go to ${section.title}`,

@@ -72,7 +72,7 @@ export function FilePanel({
   return (
     <>
       <p className={css.lead}>{lead}</p>
-      <div className={css.file}>
+      <div className={panes.file}>
         <TextField
           label={label}
           value={path}

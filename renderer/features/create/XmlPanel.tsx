@@ -89,7 +89,10 @@ export function XmlPanel({
       )}
       {unsupported.length > 0 && (
         <section>
-          <h3>{counted(unsupported.length, 'thing')} would not run, or has no effect</h3>
+          <h3>
+            {counted(unsupported.length, 'thing')} would not run, or{' '}
+            {unsupported.length === 1 ? 'has' : 'have'} no effect
+          </h3>
           <ul className={css.list}>
             {unsupported.map((one) => (
               <li key={`${one.line} ${one.path}`}>

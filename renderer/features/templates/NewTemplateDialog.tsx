@@ -88,10 +88,14 @@ export function NewTemplateDialog() {
         </>
       }
     >
+      {error && <ErrorNote error={error} write={writeClipboard} />}
       <Choice
         label="Made from"
         value={source}
-        onChange={setSource}
+        onChange={(next) => {
+          setSource(next);
+          setError(null);
+        }}
         options={[
           {
             id: 'starter',
@@ -102,7 +106,7 @@ export function NewTemplateDialog() {
         ]}
       />
       {source === 'image' && (
-        <>
+        <div className={panes.file}>
           <TextField
             label="Disk image"
             value={path}
@@ -111,17 +115,14 @@ export function NewTemplateDialog() {
             placeholder="/path/to/file"
             problem={path !== '' && !path.startsWith('/') ? 'Give the whole path, from / on.' : null}
           />
-          <div className={panes.buttons}>
-            <Button onPress={() => void pick().catch(tellError)}>Choose…</Button>
-          </div>
-        </>
+          <Button onPress={() => void pick().catch(tellError)}>Choose…</Button>
+        </div>
       )}
       <TextField label="Name of the template" value={name} onChange={setName} problem={problem} autoFocus />
       <p className="muted">
         What makes it one machine (machine-id, host keys, hostname, leases, logs) is emptied. To choose what
         is sealed, make a guest and turn it into a template.
       </p>
-      {error && <ErrorNote error={error} write={writeClipboard} />}
     </Dialog>
   );
 }
