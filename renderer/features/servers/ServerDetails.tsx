@@ -109,19 +109,24 @@ export function ServerDetails({ server }: { server: Server }) {
 /** After the person checked that a changed key is right. */
 export function ForgetHostKeyDialog({ id }: { id: string }) {
   const name = hostNameOf(id);
+  const [busy, setBusy] = useState(false);
   const close = () => useUi.getState().close();
+  const forget = async () => {
+    setBusy(true);
+    // Closed when it is done: a connection begun before would find one key on one look and none on the next.
+    await call('ssh.forgetHostKey', { target: id }).then(
+      () => tell(`The next connection asks for the key of ${name} anew`),
+      tellError,
+    );
+    close();
+  };
   return (
     <Confirm
       title={`Forget the host key of ${name}?`}
       act="Forget it"
+      busy={busy}
       onClose={close}
-      onAct={() => {
-        close();
-        void call('ssh.forgetHostKey', { target: id }).then(
-          () => tell(`The next connection asks for the key of ${name} anew`),
-          tellError,
-        );
-      }}
+      onAct={() => void forget()}
     >
       <p>
         A changed key means that the machine was installed anew, or that someone stands between and poses as
