@@ -33,15 +33,23 @@ export async function createSettings(deps: SettingsDeps) {
     current = settingsSchema.parse(read);
   }
 
+  async function set(change: Partial<Settings>): Promise<void> {
+    const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+    const next = settingsSchema.parse({ ...current, ...given });
+    await writeAtomic(file, `${JSON.stringify({ ...raw, ...next }, null, 2)}\n`);
+    raw = { ...raw, ...next };
+    current = next;
+    deps.announce({ type: 'settings', settings: next });
+  }
+
+  let queue: Promise<unknown> = Promise.resolve();
   await load();
   const handlers: Handlers<'settings.set'> = {
-    'settings.set': async (change) => {
-      const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
-      const next = settingsSchema.parse({ ...current, ...given });
-      await writeAtomic(file, `${JSON.stringify({ ...raw, ...next }, null, 2)}\n`);
-      raw = { ...raw, ...next };
-      current = next;
-      deps.announce({ type: 'settings', settings: next });
+    'settings.set': (change) => {
+      // One after the other: each goes on from what the one before wrote, and is told in the order they came.
+      const next = queue.then(() => set(change));
+      queue = next.catch(() => {});
+      return next;
     },
   };
   return { handlers, get: () => current };
