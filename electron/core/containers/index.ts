@@ -21,6 +21,7 @@ import { checkLimits } from './create-args.ts';
 import { localEngine, remoteEngine } from './engine.ts';
 import { Host } from './hosts.ts';
 import { holdsNet } from './net.ts';
+import { probeImage } from './probe.ts';
 import { readImages, readInspect, splitId } from './read.ts';
 import { ContainerStore } from './store.ts';
 
@@ -284,7 +285,8 @@ export async function createContainers(deps: ContainersDeps) {
     'containers.images': async ({ host }) => {
       const at = hostOf(host);
       await at.facts();
-      return readImages((await at.engine.podman(['images', '--format', 'json'])).stdout);
+      const { stdout } = await at.engine.podman(['images', '--format', 'json']);
+      return readImages(stdout).filter(({ name }) => !name.startsWith(`${probeImage}:`));
     },
     'containers.removeImage': async ({ host, image }) => {
       await hostOf(host).engine.podman(['rmi', '--', image]);

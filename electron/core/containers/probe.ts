@@ -3,6 +3,7 @@ import { GuesthouseError, isCancelled } from '../../../shared/errors.ts';
 import type { BlockDevice, HostFacts } from '../../../shared/model/container.ts';
 import type { Engine, PodmanNeeds } from './engine.ts';
 import { placeOf } from './engine.ts';
+import { readImages } from './read.ts';
 import { supportOf } from './support.ts';
 import { exitProgram, tarOf } from './tiny-image.ts';
 
@@ -204,6 +205,19 @@ function isRefusal(error: unknown): false {
   return false;
 }
 
+/** The name of the images that a look at a host runs once. A person's list of images leaves them out. */
+export const probeImage = 'localhost/guesthouse-probe';
+
+/** Removes those that an owner who was killed left behind; younger ones may be another owner's at work. */
+async function sweepProbes(engine: Engine): Promise<void> {
+  const { stdout } = await engine.podman(['images', `--filter=reference=${probeImage}`, '--format=json'], {
+    timeoutMs: 30_000,
+  });
+  const left = readImages(stdout).filter(({ createdAt }) => Date.now() - createdAt > 3_600_000);
+  if (left.length > 0)
+    await engine.podman(['rmi', '--', ...left.map(({ name }) => name)], { timeoutMs: 30_000 });
+}
+
 async function tryRuns(
   engine: Engine,
   program: Buffer,
@@ -211,7 +225,7 @@ async function tryRuns(
   machine: MachineFacts,
   signal?: AbortSignal,
 ): Promise<{ attempt: Attempt; grouped: boolean }> {
-  const image = `localhost/guesthouse-probe:${randomBytes(6).toString('hex')}`;
+  const image = `${probeImage}:${randomBytes(6).toString('hex')}`;
   const before = engine.needs;
   engine.needs = { global: [], create: [] };
   try {
@@ -263,5 +277,6 @@ async function tryRuns(
   } finally {
     engine.needs = before;
     await engine.podman(['rmi', '--force', '--', image], { timeoutMs: 30_000 }).catch(() => {});
+    await sweepProbes(engine).catch(() => {});
   }
 }
