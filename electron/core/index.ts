@@ -166,6 +166,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
     templates: templates.store,
     remote: remoteMachines(access),
     agentScript: guests.agentScript,
+    takeInNew: guests.takeInNew,
   });
   let containers: Awaited<ReturnType<typeof createContainers>> | null = null;
   const groups = await createLimits({

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -251,6 +251,22 @@ describe('templates, clones and identities', () => {
     ]);
     expect(new Set(web.map((row: { facts: { machineId: string } }) => row.facts.machineId)).size).toBe(2);
     expect((await run('template', 'delete', 'direct', '--yes')).code).toBe(0);
+
+    // Its definition still names the original's disk: only the copy's own is read and written.
+    const original = (await readdir(guests)).find((name) => name.startsWith('web-1'))!;
+    const [disk] = (await readdir(join(guests, original))).filter((name) => /\.(qcow2|raw)$/.test(name));
+    const before = await readFile(join(guests, original, disk!));
+    await cp(join(guests, original), join(guests, 'by-hand'), { recursive: true });
+    const copied = await run('identity', 'audit');
+    expect(copied).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^Same machine-id .*by-hand, web-1$/m),
+    });
+    const repaired = await run('identity', 'repair', 'by-hand');
+    expect(repaired).toMatchObject({ code: 0, stdout: expect.stringMatching(/ UUID: .* -> /) });
+    expect(repaired.stdout).toMatch(/ MAC: 52:54:00:/);
+    expect((await readFile(join(guests, original, disk!))).equals(before)).toBe(true);
+    expect((await run('identity', 'audit')).code).toBe(0);
   });
 });
 

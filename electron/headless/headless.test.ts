@@ -7,7 +7,7 @@ import type { ClonePlan, CloneResult } from '../../shared/model/template.ts';
 import { amount, publicKeysIn, whole } from './commands/create.ts';
 import { cancelledText } from './commands/templates.ts';
 import { exitCodeOf } from './exit-codes.ts';
-import { byName, deletedLines, facts, Progress, plain, size, table } from './output.ts';
+import { byName, deletedLines, facts, Progress, plain, size, table, told } from './output.ts';
 import { portPair } from './port-pair.ts';
 import { resolve } from './resolve.ts';
 
@@ -108,6 +108,14 @@ describe('what is printed', () => {
         ['Gone', null],
       ]),
     ).toBe('A:    1\nLong: 2');
+  });
+  it('tells two of one name apart, and only those', () => {
+    const nameOf = told([
+      { id: 'a-1', name: 'a' },
+      { id: 'a-2', name: 'a' },
+      { id: 'b-1', name: 'b' },
+    ]);
+    expect(['a-1', 'a-2', 'b-1', 'gone'].map(nameOf)).toEqual(['a (a-1)', 'a (a-2)', 'b', 'gone']);
   });
   it('gives sizes people read', () => {
     expect([0, 1023, 1536, 10 * 2 ** 30, 252 * 2 ** 30].map(size)).toEqual([

@@ -55,6 +55,19 @@ export function deletedLines(
   ];
 }
 
+/** Names them, by their ids too where two have one name, which a folder that was copied by hand can bring about. */
+export function told<T extends { readonly id: string; readonly name: string }>(
+  items: readonly T[],
+): (id: string) => string {
+  const byId = new Map(items.map((item) => [item.id, item.name]));
+  const seen = new Set<string>();
+  const twice = new Set(items.map(({ name }) => name).filter((name) => seen.has(name) || !seen.add(name)));
+  return (id) => {
+    const name = byId.get(id);
+    return name === undefined ? id : twice.has(name) ? `${name} (${id})` : name;
+  };
+}
+
 /** Lists are in this order, for people and for programs: numbers in names count as numbers. */
 export function byName<T extends { readonly name: string }>(items: readonly T[]): T[] {
   return [...items].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));

@@ -19,6 +19,7 @@ export * from './properties/domain.ts';
 export { type ListName, listNames } from './properties/lists.ts';
 export * from './properties/metadata.ts';
 export { declared, type Property } from './properties/types.ts';
+export { relocated, relocatedWithDisks } from './relocate.ts';
 export { canRun, runnable } from './supported.ts';
 export type {
   BackingImage,

@@ -24,6 +24,7 @@ import { commandLine as commandLineOf, type LaunchDeps, serialLog } from './laun
 import { Lifecycle } from './lifecycle.ts';
 import { loadAll } from './loading.ts';
 import { Monitor } from './monitor.ts';
+import { takeInNew, watchNewcomers } from './newcomers.ts';
 import { plugCard } from './plug.ts';
 import { type Entry, Registry } from './registry.ts';
 import { noScreen, screenshot } from './screenshot.ts';
@@ -99,6 +100,7 @@ export function createGuests(deps: GuestsDeps) {
 
   let closed = false;
   let stopWatching = () => {};
+  let stopLooking = () => {};
 
   const commandLine = (entry: Entry) => commandLineOf(all, entry);
 
@@ -195,6 +197,9 @@ export function createGuests(deps: GuestsDeps) {
       return { id, name: nameOf(stored), state, socket: serial, log: serialLog(stored.folder) };
     },
 
+    /** Takes in what was put into the library since it was read, unless it came just now. */
+    takeInNew: () => takeInNew(all),
+
     /** Reads the library and adopts what runs. */
     async load(): Promise<void> {
       await store.emptyStaging((file, error) => log.error(`${file} could not be removed`, error));
@@ -205,6 +210,7 @@ export function createGuests(deps: GuestsDeps) {
     start(): void {
       stats.start();
       agents.start();
+      stopLooking = watchNewcomers(all);
       watchHostShutdown({ log, prepare: () => lifecycle.saveAll() }).then(
         (stop) => {
           if (closed) stop();
@@ -218,6 +224,7 @@ export function createGuests(deps: GuestsDeps) {
     async close(): Promise<void> {
       closed = true;
       stopWatching();
+      stopLooking();
       stats.stop();
       await agents.stop();
       monitor.close();

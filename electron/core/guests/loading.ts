@@ -12,6 +12,7 @@ import { type Adopted, adopt, unreachable } from './adopt.ts';
 import { readAgreed } from './consent.ts';
 import { readCrash, recordCrash } from './crash.ts';
 import { describeDisks } from './describe.ts';
+import { broughtHome } from './home.ts';
 import type { Monitor } from './monitor.ts';
 import type { Entry, Registry } from './registry.ts';
 import { settleMemory } from './resume.ts';
@@ -75,9 +76,25 @@ export async function loadOne(deps: LoadingDeps, stored: StoredGuest): Promise<E
   const recovered = await recoverTransaction(stored.folder);
   await deps.store.dropHalfDone(stored.id);
   const reverted = await recoverRevert(stored.folder);
-  const now = recovered === 'none' && !reverted ? stored : await deps.store.read(stored.id);
+  const read = recovered === 'none' && !reverted ? stored : await deps.store.read(stored.id);
+  const now = await atHome(deps, read);
   const facts = await readFacts(deps, now);
   return deps.registry.add(now, follow('off', facts.fact), facts.rest);
+}
+
+/** A folder that was copied or moved by hand gets a definition that names its own files. */
+async function atHome(deps: LoadingDeps, stored: StoredGuest): Promise<StoredGuest> {
+  try {
+    const home = await broughtHome(stored, (id) => deps.store.read(id));
+    if (!home) return stored;
+    deps.log.warn(
+      `${stored.id} named the files of another folder: it was copied or moved, and has its own now`,
+    );
+    return await deps.store.write(stored.id, home);
+  } catch (error) {
+    deps.log.error(`${stored.id}: its definition names the files of another folder`, error);
+    return stored;
+  }
 }
 
 /** Milliseconds: at first, since the list waits for it, and when it is asked again. */

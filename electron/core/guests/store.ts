@@ -63,12 +63,16 @@ export class GuestStore {
 
   /** All of them. One that cannot be read hides no other. */
   async list(): Promise<StoredGuest[]> {
+    return Promise.all((await this.ids()).map((id) => this.read(id)));
+  }
+
+  /** The names of their folders. */
+  async ids(): Promise<string[]> {
     const entries = await fs.readdir(this.root, { withFileTypes: true });
-    const ids = entries
+    return entries
       .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
       .map((entry) => entry.name)
       .sort();
-    return Promise.all(ids.map((id) => this.read(id)));
   }
 
   folder(id: string): string {

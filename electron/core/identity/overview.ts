@@ -18,6 +18,8 @@ export interface OverviewDeps extends LifecycleDeps {
   readonly remote: RemoteMachines;
   /** Runs a script as root by the guest's agent; null where none answers, or it may not. */
   readonly agentScript: (id: string, script: string) => Promise<string | null>;
+  /** Adds guests that were put into the library by hand since it was read. */
+  readonly takeInNew: () => Promise<unknown>;
 }
 
 /** Failures of SSH that say nothing of who would have answered: then the agent may. */
@@ -101,6 +103,8 @@ export class IdentityOverview {
     signal?: AbortSignal;
   }): Promise<IdentityReport> {
     const { registry, remote, clock } = this.deps;
+    // A copy made by hand is what this is there to find: it is not to wait for the next start.
+    await this.deps.takeInNew();
     const guests = registry.all();
     const templates = await this.deps.templates.list();
     const off = guests.filter((entry) => !isLive(entry.state));

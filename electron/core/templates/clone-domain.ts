@@ -1,17 +1,14 @@
 import { withoutSeedDrive } from '../cloud-init/seed.ts';
 import {
-  channelProps,
-  consoleProps,
   Domain,
   diskProps,
   domainProps,
   el,
   forwardProps,
-  graphicsProps,
   interfaceProps,
   metaProps,
   nvramOf,
-  serialProps,
+  relocated,
   withNvram,
 } from '../domain/index.ts';
 
@@ -89,13 +86,10 @@ export function oneOfBatch(
   if (domain.has(domainProps.sysinfoUuid)) domain = domain.set(domainProps.sysinfoUuid, spec.uuid);
   if (domain.has(domainProps.sysinfoSerial)) domain = domain.set(domainProps.sysinfoSerial, spec.uuid);
 
-  const moved = (file: string | null): string | null =>
-    file?.startsWith(`${spec.sourceFolder}/`) ? spec.folder + file.slice(spec.sourceFolder.length) : file;
-  for (const property of [domainProps.kernel, domainProps.initrd])
-    if (domain.has(property)) domain = domain.set(property, moved(domain.get(property)));
+  domain = relocated(domain, spec.sourceFolder, spec.folder);
   // A store elsewhere is the source's alone: the clone is given one when it first starts.
-  const store = nvramOf(domain)?.file ?? null;
-  if (store !== null) domain = withNvram(domain, moved(store) === store ? null : moved(store));
+  const store = nvramOf(domain)?.file;
+  if (store && !store.startsWith(`${spec.folder}/`)) domain = withNvram(domain, null);
 
   for (const disk of domain.disks()) {
     const image = spec.disks.get(disk.target);
@@ -105,16 +99,6 @@ export function oneOfBatch(
     const mac = nic.mac && spec.macs.get(nic.mac.toLowerCase());
     if (mac) domain = domain.set(interfaceProps.mac, mac, nic.index);
   }
-  for (const [list, properties] of [
-    ['serial', [serialProps.logFile, serialProps.path]],
-    ['console', [consoleProps.logFile, consoleProps.path]],
-    ['channel', [channelProps.path]],
-    ['graphics', [graphicsProps.socket]],
-  ] as const)
-    for (let index = 0; index < domain.count(list); index++)
-      for (const property of properties)
-        if (domain.has(property, index))
-          domain = domain.set(property, moved(domain.get(property, index)), index);
 
   const sshPort = domain.get(metaProps.sshPort);
   if (sshPort !== null) domain = domain.set(metaProps.sshPort, spec.ports.get(sshPort) ?? sshPort);

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { IdentityRow } from '../../../shared/model/identity.ts';
+import type { IdentityRow, RepairPlan } from '../../../shared/model/identity.ts';
 import { answering } from '../answers.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { plain, table } from '../output.ts';
+import { plain, table, told } from '../output.ts';
 import type { Runner } from '../run.ts';
 
 const groupTitles = {
@@ -21,6 +21,13 @@ const words: Record<IdentityRow['verification'], string> = {
   differs: 'DIFFERS',
 };
 
+/** What its definition gets, which is not on its disk; of its keys what a person compares. */
+const newValues = ({ identity }: RepairPlan['items'][number], uuid: string | null) => [
+  ...identity.hostKeys.map((key) => `  host key: ${key.fingerprint} (${key.type})`),
+  ...(identity.uuid && identity.uuid !== uuid ? [`  UUID: ${uuid ?? '-'} -> ${identity.uuid}`] : []),
+  ...identity.macs.map((mac) => `  MAC: ${mac}`),
+];
+
 export function registerIdentity(program: Command, runner: Runner): void {
   const identity = program
     .command('identity')
@@ -36,9 +43,9 @@ export function registerIdentity(program: Command, runner: Runner): void {
       overSsh: options.ssh ?? false,
       refresh: options.refresh ?? false,
     });
-    const nameOf = (id: string) => report.rows.find((row) => row.id === id)?.name ?? id;
+    const nameOf = told(report.rows);
     const rows = report.rows.map((row) => [
-      row.name,
+      nameOf(row.id),
       row.kind,
       row.facts?.machineId ?? row.facts?.machineIdState ?? '?',
       row.facts?.hostname ?? '-',
@@ -74,13 +81,19 @@ export function registerIdentity(program: Command, runner: Runner): void {
     const { core, follow } = run;
     return answering(run, async () => {
       const plan = await core.call('identity.planRepair', { ids: names });
+      const { guests } = await core.call('core.snapshot', undefined);
+      const nameOf = told([
+        ...guests,
+        ...plan.items.filter(({ id }) => !guests.some((one) => one.id === id)),
+      ]);
       const lines = plan.items.flatMap((item) => [
-        `${item.name} (${item.via === 'disk' ? 'on its disk' : 'over SSH'})`,
+        `${nameOf(item.id)} (${item.via === 'disk' ? 'on its disk' : 'over SSH'})`,
         ...(item.error ? [`  cannot be repaired: ${item.error.message}`] : []),
         ...item.changes.map(
           (change) =>
             `  ${change.path}: ${change.before ?? '-'} -> ${change.after ?? (change.action === 'remove' ? 'removed' : 'new')}`,
         ),
+        ...(item.error ? [] : newValues(item, guests.find(({ id }) => id === item.id)?.uuid ?? null)),
         ...item.warnings.map((warning) => `  Note: ${warning}`),
       ]);
       const refused = plan.items.filter((item) => item.error !== null).length;

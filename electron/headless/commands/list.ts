@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Guest, guestStateWords } from '../../../shared/model/guest.ts';
-import { byName, table } from '../output.ts';
+import { byName, table, told } from '../output.ts';
 import type { Runner } from '../run.ts';
 
 export function address(guest: Guest): string {
@@ -20,8 +20,9 @@ export function registerList(program: Command, runner: Runner): void {
     const shown = byName(guests)
       .filter((guest) => !running || guest.pid !== null)
       .filter((guest) => tag === undefined || guest.tags.includes(tag));
+    const nameOf = told(guests);
     const rows = shown.map((guest) => [
-      guest.name,
+      nameOf(guest.id),
       guestStateWords[guest.state].word,
       String(guest.vcpus),
       `${guest.memory} MiB`,
