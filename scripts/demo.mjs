@@ -4,12 +4,14 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from './build.mjs';
-import { main, root, say } from './lib/common.mjs';
+import { devCache, main, root, say } from './lib/common.mjs';
 import { importTs } from './lib/run-ts.mjs';
 import { setUp } from './setup.mjs';
 
 /** Runs the demo on what is built. @returns {Promise<number>} exit code */
 export async function runDemo(args) {
+  // Starters that tests built serve here too, from this person's own cache.
+  process.env.GUESTHOUSE_TEST_CACHE ??= join(devCache(), 'test');
   const { demo } = await importTs(join(root, 'e2e/demo/demo.ts'));
   return demo(args);
 }

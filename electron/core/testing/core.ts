@@ -99,7 +99,7 @@ export const shareStarters = (paths: LibraryPaths): void => share('starters', pa
 export const shareRoots = (paths: LibraryPaths): void => share('roots', paths);
 
 function share(name: string, paths: LibraryPaths): void {
-  const cache = process.env.GUESTHOUSE_TEST_CACHE ?? path.join(tmpdir(), `guesthouse-test-${userInfo().uid}`);
+  const cache = testCache();
   const shared = path.join(cache, name);
   mkdirSync(shared, { recursive: true, mode: 0o700 });
   symlinkSync(shared, path.join(paths.cache, name));
