@@ -83,7 +83,7 @@ class Stage implements DemoContext {
   readonly shot = async (name: string): Promise<void> => {
     this.shots += 1;
     const file = `${String(this.shots).padStart(2, '0')}-${name.replace(/[^a-z0-9]+/gi, '-').toLowerCase()}.png`;
-    await this.page.screenshot({ path: join(this.out, file) });
+    await this.page.screenshot({ path: join(this.out, file), animations: 'disabled' });
   };
 
   readonly restart = async (): Promise<void> => {
