@@ -79,7 +79,8 @@ export async function loadOne(deps: LoadingDeps, stored: StoredGuest): Promise<E
   const read = recovered === 'none' && !reverted ? stored : await deps.store.read(stored.id);
   const now = await atHome(deps, read);
   const facts = await readFacts(deps, now);
-  return deps.registry.add(now, follow('off', facts.fact), facts.rest);
+  // Who makes a guest and who looks for new ones may both come here with it.
+  return deps.registry.find(now.id) ?? deps.registry.add(now, follow('off', facts.fact), facts.rest);
 }
 
 /** A folder that was copied or moved by hand gets a definition that names its own files. */
