@@ -221,10 +221,14 @@ describe('templates, clones and identities', () => {
     expect(await run('template', 'make', 'one', '--keep', '--name', 'kept')).toMatchObject({ code: 0 });
     expect((await run('template', 'make', 'one', '--from-image', image)).code).toBe(4);
     expect((await run('template', 'make', 'x', '--from-image', image, '--keep')).code).toBe(2);
-    expect((await run('template', 'make', 'x', '--from-image', join(root, 'none'))).code).toBe(1);
+    expect((await run('template', 'make', 'x', '--from-image', join(root, 'none'))).code).toBe(3);
+    expect(await run('create', 'x', '--from-image', '/etc/passwd')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/no disk image[\s\S]*passwd is text/),
+    });
     expect(await run('template', 'make', 'direct', '--from-image', image)).toMatchObject({ code: 0 });
     const odd = join(root, 'odd.raw');
-    await writeFile(odd, Buffer.alloc(1 << 20, 'nothing we know '));
+    await writeFile(odd, Buffer.alloc(1 << 20, 0xa5));
     const refused = await run('template', 'make', 'odd', '--from-image', odd);
     expect(refused).toMatchObject({
       code: 1,

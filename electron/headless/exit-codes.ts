@@ -24,6 +24,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'needs-consent':
       return exitCodes.usage;
     case 'not-found':
+    case 'disk-missing':
       return exitCodes.notFound;
     case 'wrong-state':
     case 'busy':

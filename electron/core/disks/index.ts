@@ -21,7 +21,7 @@ export { type ImageUse, imageUse, isInUse } from './in-use.ts';
 export type { ExtractedKernel, ExtractOptions, GuestKernel } from './kernels.ts';
 export { createOverlay } from './overlay.ts';
 export type { PartitionTable } from './partitions.ts';
-export { type ProbedFormat, probeFormat } from './probe.ts';
+export { type ProbedFormat, plainlyNoDisk, probeFormat } from './probe.ts';
 export {
   type ConvertSource,
   convertImage,

@@ -40,3 +40,32 @@ export async function probeFormat(file: string): Promise<ProbedFormat> {
     await reader.close();
   }
 }
+
+const otherFiles: readonly (readonly [mark: string, what: string])[] = [
+  ['\x7fELF', 'a program'],
+  ['%PDF', 'a PDF document'],
+  ['\x89PNG', 'a picture'],
+  ['\xff\xd8\xff', 'a picture'],
+  ['PK\x03\x04', 'a ZIP archive'],
+  ['7z\xbc\xaf\x27\x1c', 'a 7z archive'],
+];
+
+/**
+ * What a file without a disk's mark plainly is instead of a raw disk: "text", "a PDF document"; null when it may be one,
+ * which any bytes may.
+ */
+export async function plainlyNoDisk(file: string): Promise<string | null> {
+  const reader = await FileReader.open(path.resolve(file));
+  try {
+    if (reader.size === 0) return 'empty';
+    const head = Buffer.alloc(Math.min(512, reader.size));
+    await reader.readPadded(head, 0);
+    const text = head.toString('latin1');
+    const other = otherFiles.find(([mark]) => text.startsWith(mark));
+    if (other) return other[1];
+    // A boot sector, a file system and an empty disk have other bytes here: the first ones are a jump, or zeros follow.
+    return !text.includes('\0') && /^[\t\n\r\x20-\x7e]{16}/.test(text.padEnd(16)) ? 'text' : null;
+  } finally {
+    await reader.close();
+  }
+}

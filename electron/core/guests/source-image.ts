@@ -7,6 +7,7 @@ import {
   inspectChain,
   inspectForeign,
   type ProbedFormat,
+  plainlyNoDisk,
   probeFormat,
   withinFolders,
 } from '../disks/index.ts';
@@ -49,6 +50,12 @@ export async function inspectSource(
   switch (format) {
     case 'raw':
     case 'qcow2': {
+      const other = format === 'raw' ? await plainlyNoDisk(image) : null;
+      if (other)
+        throw new GuesthouseError('invalid-input', 'This is no disk image.', {
+          why: `${image} is ${other}.`,
+          todo: 'Choose a disk image: raw, qcow2, VMDK, VDI, VHDX or VHD.',
+        });
       const [top] = await inspectChain({ path: image, format }, policy);
       const system = await systemOnDisk({ path: image, format }, policy);
       return { path: image, format, virtualSize: top!.virtualSize, label: null, system, ova: null };

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { Server } from '../../../shared/model/server.ts';
 import { answering } from '../answers.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { byName, facts, plain, table } from '../output.ts';
 import type { Run, Runner } from '../run.ts';
 
@@ -120,7 +121,20 @@ export function registerServers(program: Command, runner: Runner): void {
       ]);
       return { data: found, text: rows.length ? table(['HOST', 'SSH', ''], rows) : 'None in ~/.ssh/config.' };
     }
+    const candidates = await run.core.call('servers.importCandidates', undefined);
+    const left = aliases.flatMap((alias) => {
+      const found = candidates.find((one) => one.alias === alias);
+      const why = found
+        ? (found.problem ?? (found.known ? 'It is there already.' : null))
+        : 'It is not in ~/.ssh/config.';
+      return why ? [`${alias}: ${why}`] : [];
+    });
     const ids = await run.core.call('servers.import', { aliases });
-    return { data: ids, text: `Added ${ids.length} of ${aliases.length}.` };
+    const unknown = aliases.every((alias) => !candidates.some((one) => one.alias === alias));
+    return {
+      data: ids,
+      text: [`Added ${ids.length} of ${aliases.length}.`, ...left].map(plain).join('\n'),
+      code: ids.length === aliases.length ? exitCodes.ok : unknown ? exitCodes.notFound : exitCodes.failed,
+    };
   });
 }

@@ -3,6 +3,13 @@ import { GuesthouseError } from '../../../shared/errors.ts';
 import { plain, size, table } from '../output.ts';
 import type { Runner } from '../run.ts';
 
+/** `2026-11-27 01:20`, in the time of where one is. */
+const localTime = (ms: number) => {
+  const at = new Date(ms);
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
+};
+
 /** Moments of a guest to go back to. */
 export function registerSnapshots(program: Command, runner: Runner): void {
   const group = program.command('snapshot').description('Keep moments of a guest, and go back to them');
@@ -16,7 +23,7 @@ export function registerSnapshots(program: Command, runner: Runner): void {
       snapshot.id === view.current ? '*' : '',
       snapshot.id,
       plain(snapshot.name),
-      new Date(snapshot.at).toISOString(),
+      localTime(snapshot.at),
       snapshot.memory === null ? 'disks' : `disks and ${size(snapshot.memory)} of memory`,
     ]);
     return {
@@ -55,7 +62,10 @@ export function registerSnapshots(program: Command, runner: Runner): void {
     .option('--yes', 'do it');
   runner.action<[string, string]>(remove, async ({ core, guest, follow }, ref, snapshot) => {
     const { id, name } = await guest(ref);
-    if (!remove.opts<{ yes?: boolean }>().yes)
+    const { snapshots } = await core.call('snapshots.list', { id });
+    const known = snapshots.some((one) => one.id === snapshot || one.name === snapshot);
+    // One that is not there is told as such by the core.
+    if (known && !remove.opts<{ yes?: boolean }>().yes)
       throw new GuesthouseError('invalid-input', `One could not go back to ${snapshot} any more.`, {
         todo: 'Say --yes to delete it.',
       });
