@@ -308,17 +308,7 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
           why: `It does not know the call ${String(name).slice(0, 100)}.`,
         });
       const parsed = spec.input.safeParse(input);
-      if (!parsed.success)
-        throw new GuesthouseError(
-          'invalid-input',
-          parsed.error.issues[0]?.message ?? 'That cannot be used.',
-          {
-            why: parsed.error.issues
-              .map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`)
-              .join('; ')
-              .slice(0, 1000),
-          },
-        );
+      if (!parsed.success) throw unusable(parsed.error.issues);
       const signal = context?.signal ?? new AbortController().signal;
       return (await handler(parsed.data as never, { signal })) as CallOutput<N>;
     },
@@ -334,4 +324,15 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       return closing;
     },
   };
+}
+
+/** What is wrong with the input of a call, each thing said once. */
+function unusable(issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]) {
+  const [first, ...more] = issues.map(({ path, message }) => ({ at: path.join('.'), message }));
+  const why = more.length
+    ? [first!, ...more].map(({ at, message }) => `${at || 'input'}: ${message}`).join('; ')
+    : first?.at && `In “${first.at}”.`;
+  return new GuesthouseError('invalid-input', first?.message ?? 'That cannot be used.', {
+    why: why ? why.slice(0, 1000) : undefined,
+  });
 }

@@ -44,7 +44,7 @@ async function plugNow(deps: CreateDeps, id: string, card: number, place: NicPla
     });
   if (place.kind === 'shared' && !deps.networks.find(place.network))
     throw new GuesthouseError('not-found', `There is no network named “${place.network}”.`, {
-      todo: 'See the Networks page for those there are.',
+      todo: 'See which there are, on the Networks page or by “guesthouse network list”.',
     });
   const next = withCardAt(domain, card, place);
   if (place.kind === 'bridge') await addAgreed(stored.folder, [place.bridge]);

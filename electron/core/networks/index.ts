@@ -41,7 +41,7 @@ export function createNetworks(deps: NetworksDeps) {
     const live = all.get(name);
     if (live) return live;
     throw new GuesthouseError('not-found', `There is no network named “${name}”.`, {
-      todo: 'See the Networks page for those there are.',
+      todo: 'See which there are, on the Networks page or by “guesthouse network list”.',
     });
   }
 
