@@ -65,7 +65,7 @@ export function accessTests(): void {
     await expect(details).toContainText(`Logged in as${server!.user}`);
   });
 
-  test('the wizard walks from an address and a password to a console, by the keyboard alone', async () => {
+  test('the wizard walks from an address and a password to a console', async () => {
     test.skip(!server, noServer);
     const { user, port, password, authorizedKeys } = server!;
     const dialog = page.getByTestId(testIds.accessDialog);
