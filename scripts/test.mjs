@@ -245,9 +245,8 @@ await main(async (args) => {
     }
     outcomes.push(...found);
     const bad = found.filter((outcome) => outcome.status === 'failed').length;
-    say(
-      `${`${title}:`.padEnd(20)} ${found.length - bad} of ${found.length}, ${seconds(start)}${bad ? `, ${bad} FAILED` : ''}`,
-    );
+    const passed = found.length > 0 ? `${found.length - bad} of ${found.length}` : 'ready';
+    say(`${`${title}:`.padEnd(20)} ${passed}, ${seconds(start)}${bad ? `, ${bad} FAILED` : ''}`);
   };
 
   let built = false;
@@ -259,7 +258,10 @@ await main(async (args) => {
 
   // Told to stop, it takes along what it started: see tool().
   for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }))
-    process.once(signal, () => process.exit(code));
+    process.once(signal, () => {
+      say(`stopped by ${signal}: not all tests ran`);
+      process.exit(code);
+    });
 
   // Reading the sources keeps one processor busy while the other builds starters and boots guests.
   const sources = async () => {

@@ -31,7 +31,7 @@ export function StarterForm({
       <p className={css.lead}>
         {starter?.status === 'built'
           ? `A Debian 12 of its own, from the image built here. ${starter.login}`
-          : 'A Debian 12, built here from Debian’s own packages. The first time takes about a minute and needs the network; later guests are made in a second.'}
+          : 'A Debian 12, built here from Debian’s own packages. The first time takes about a minute (several on a slow computer) and needs the network; later guests are made in a second.'}
       </p>
       <TextField
         label="Name"

@@ -35,7 +35,7 @@ export function FirstRun() {
             {working ? `Making ${flow.name}…` : 'Try a Debian guest'}
           </Button>
           <span className="muted">
-            About a minute. Built here from Debian’s packages; nothing else is fetched.
+            About a minute; several without KVM. Built here from Debian’s packages; nothing else is fetched.
           </span>
           <Button
             size="large"

@@ -109,7 +109,7 @@ function judge(text: string): void {
     error ??= invalid(text, Math.min(offset, text.length), reason);
     throw error;
   };
-  parser.on('error', (cause) => fail(cause.message.replace(/^\d+:\d+:\s*/, '')));
+  parser.on('error', (cause) => fail(cause.message.replace(/^\d+:\d+:\s*/, '').replace(/\.$/, '')));
   parser.on('doctype', (doctype) => {
     // An internal subset can declare entities: the way to entity bombs and to reading files.
     if (/[[\]]/.test(doctype)) fail('a DOCTYPE with declarations of its own is refused');
