@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-// scripts/test.mjs says as whom the tests run, and whether this is the second run of the same ones.
+// scripts/test.mjs says as whom the tests run, and whether another run takes those that run once.
 const otherPerson = process.env.GUESTHOUSE_TEST_AS === 'user' ? 'root' : 'user';
-const again = process.env.GUESTHOUSE_TEST_AGAIN ? ['**/*.once.int.test.ts'] : [];
+const once = process.env.GUESTHOUSE_TEST_AGAIN ? ['**/*.once.int.test.ts'] : [];
 
 // Two kinds of tests. Unit tests touch nothing but memory and temporary files. Integration tests (*.int.test.ts) start
 // QEMU, FUSE, mmdebstrap or sshd: one file at a time, since they share the machine's processors.
@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['{shared,electron,scripts}/**/*.int.test.ts'],
-          exclude: [`**/*.${otherPerson}.int.test.ts`, ...again, '**/node_modules/**'],
+          exclude: [`**/*.${otherPerson}.int.test.ts`, ...once, '**/node_modules/**'],
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 600_000,

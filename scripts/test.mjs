@@ -3,11 +3,12 @@
 // FILTER narrows unit, integration and window tests to files whose path holds it.
 //
 // Integration (*.int.test.ts) and window tests (*.e2e.ts) run twice when root starts this: as root, and as an ordinary
-// user made for it. A file named *.root.int.test.ts or *.root.e2e.ts runs as root alone, *.user.* as the user alone,
-// *.once.* in the first of the runs. Started by an ordinary person, all runs are theirs alone.
+// user made for it, beside each other. A file named *.root.int.test.ts or *.root.e2e.ts runs as root alone, *.user.* as
+// the user alone, *.once.* in the last of the runs. Started by an ordinary person, there is one run, theirs.
 //
 // These boot emulated machines beside each other on whatever processors there are. A file in which something failed is
-// run once more; what passes only then is named in the output, and everything that fails again has failed.
+// run once more at the end, when nothing else runs; what passes only then is named in the output, and everything that
+// fails again has failed.
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,9 +23,10 @@ const kinds = ['types', 'lint', 'rules', 'unit', 'integration', 'window'];
 const reports = join(root, 'test-results');
 const minute = 60_000;
 
-/** Where and as whom programs run. */
+/** Where and as whom programs run; `last`: of the runs of the same tests. */
 const here = {
   label: isRoot ? 'root' : 'you',
+  last: false,
   checkout: root,
   argv: (args) => args,
   env: {
@@ -171,16 +173,18 @@ async function playwright(place, filters, attempt = '') {
 }
 
 const unsteady = [];
-/** More tests than this that pass only when repeated are no bad luck any more. */
-const mostUnsteady = 6;
+/** More files than this that pass only when repeated are no bad luck any more. */
+const mostUnsteady = 4;
 
-/** @param {(filters: string[], attempt?: string) => Promise<object[]>} run of the files whose paths hold a filter */
-async function twice(run, filters) {
-  const first = await run(filters);
+/**
+ * Runs the files in which something failed once more.
+ * @param {object[]} first outcomes of the first try
+ * @param {(files: string[], attempt: string) => Promise<object[]>} run of the files whose paths hold a filter
+ * @returns {Promise<object[]>} the outcomes that count
+ */
+async function again(first, run) {
   const files = failedFiles(first);
   if (files.length === 0) return first;
-  for (const { name, detail } of first.filter(({ status }) => status === 'failed'))
-    say(`  failed, and tried again: ${name}\n${(detail ?? '').replace(/^/gm, '    ')}`);
   const tried = secondTry(first, files, await run(files, '-again'));
   unsteady.push(...tried.unsteady);
   return tried.outcomes;
@@ -191,7 +195,7 @@ const whoOf = (place) => (place.label === 'root' ? 'root' : 'user');
 /** Which marked files a run takes (vitest.config.ts, e2e/playwright.config.ts). */
 const runEnv = (place) => ({
   GUESTHOUSE_TEST_AS: whoOf(place),
-  ...(place === here ? {} : { GUESTHOUSE_TEST_AGAIN: '1' }),
+  ...(place.last ? {} : { GUESTHOUSE_TEST_AGAIN: '1' }),
 });
 
 function readReport(place, name, code, read, report) {
@@ -245,7 +249,7 @@ await main(async (args) => {
     }
     outcomes.push(...found);
     const bad = found.filter((outcome) => outcome.status === 'failed').length;
-    const passed = found.length > 0 ? `${found.length - bad} of ${found.length}` : 'ready';
+    const passed = found.length > 0 ? `${found.length - bad} of ${found.length}` : 'done';
     say(`${`${title}:`.padEnd(20)} ${passed}, ${seconds(start)}${bad ? `, ${bad} FAILED` : ''}`);
   };
 
@@ -263,43 +267,60 @@ await main(async (args) => {
       process.exit(code);
     });
 
-  // Reading the sources keeps one processor busy while the other builds starters and boots guests.
   const sources = async () => {
     if (wanted.has('types')) await section('types', types);
     if (wanted.has('lint')) await section('lint', lint);
     if (wanted.has('rules')) await section('house rules', rules);
     if (wanted.has('unit')) await section('unit', () => vitest(here, 'unit', filters, 15 * minute));
   };
-  const machines = async () => {
-    if (wanted.has('integration') || wanted.has('window')) {
-      const places = [];
-      if (as !== 'user' || !isRoot) places.push(here);
-      if (isRoot && as !== 'root') {
-        await section('ordinary user', async () => {
-          places.push({ label: 'user', ...(await prepareUser()) });
-          return [];
-        });
-      }
-      for (const place of places) {
-        if (wanted.has('integration'))
-          await section(`integration as ${place.label}`, () =>
-            twice((files, attempt) => vitest(place, 'integration', files, 40 * minute, attempt), filters),
-          );
-        // Without a build there is no window; that has been counted.
-        if (wanted.has('window') && built)
-          await section(`window as ${place.label}`, () =>
-            twice((files, attempt) => playwright(place, files, attempt), filters),
-          );
-      }
-    }
+  /** What failed at the first try, to be tried again when nothing else runs. */
+  const later = [];
+  const withGuests = async (place) => {
+    const part = async (title, run) =>
+      await section(`${title} as ${place.label}`, async () => {
+        const first = await run(filters);
+        if (failedFiles(first).length === 0) return first;
+        for (const { name, detail } of first.filter(({ status }) => status === 'failed'))
+          say(`  failed, to be tried again: ${name}\n${(detail ?? '').replace(/^/gm, '    ')}`);
+        later.push({ title: `${title} as ${place.label}, again`, retry: () => again(first, run) });
+        return [];
+      });
+    if (wanted.has('integration'))
+      await part('integration', (files, attempt) =>
+        vitest(place, 'integration', files, 50 * minute, attempt),
+      );
+    // Without a build there is no window; that has been counted.
+    if (wanted.has('window') && built)
+      await part('window', (files, attempt) => playwright(place, files, attempt));
   };
-  await Promise.all([sources(), machines()]);
+  const machines = wanted.has('integration') || wanted.has('window');
+  const asRoot = isRoot && as !== 'user';
+  const asUser = isRoot && as !== 'root';
+  await Promise.all([
+    (async () => {
+      if (machines && asRoot) await withGuests({ ...here, last: !asUser });
+    })(),
+    (async () => {
+      await sources();
+      if (machines && !isRoot) await withGuests({ ...here, last: true });
+      if (!machines || !asUser) return;
+      let user;
+      await section('ordinary user', async () => {
+        user = { label: 'user', last: true, ...(await prepareUser()) };
+        return [];
+      });
+      if (user) await withGuests(user);
+    })(),
+  ]);
+  for (const { title, retry } of later) await section(title, retry);
 
-  if (unsteady.length > mostUnsteady)
+  // Serial tests fall with the one before them: files are counted.
+  const shaken = failedFiles(unsteady).length;
+  if (shaken > mostUnsteady)
     outcomes.push({
       name: 'steadiness',
       status: 'failed',
-      detail: `${unsteady.length} tests passed only at the second try; at most ${mostUnsteady} may.`,
+      detail: `${shaken} files passed only at the second try; at most ${mostUnsteady} may.`,
     });
   const expected = JSON.parse(readFileSync(join(root, 'scripts/expected-skips.json'), 'utf8'));
   const { passed, failed, excused } = tally(outcomes, expected);

@@ -160,11 +160,14 @@ describe('a guest’s life', () => {
     // A socket of QMP has one client: what the owner hears is listened to there.
     const heard = vi.spyOn(QmpDecoder.prototype, 'push');
     await call('guests.reset', { id });
+    // Firmware that was reset in its first moments resets the machine itself once more; those do not count.
     const resets = () =>
       heard.mock.results
         .flatMap(({ value }) => value as ReturnType<QmpDecoder['push']>)
-        .filter((message) => 'event' in message && message.event === 'RESET');
-    await expect.poll(resets).toMatchObject([{ data: { guest: false, reason: 'host-qmp-system-reset' } }]);
+        .filter(
+          (message) => 'event' in message && message.event === 'RESET' && message.data?.guest === false,
+        );
+    await expect.poll(resets).toMatchObject([{ data: { reason: 'host-qmp-system-reset' } }]);
     heard.mockRestore();
     expect(await at.guest(id)).toMatchObject({ state: 'running', pid, crash: null });
   });

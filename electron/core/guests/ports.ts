@@ -2,8 +2,11 @@ import { createServer } from 'node:net';
 import { GuesthouseError } from '../../../shared/errors.ts';
 import type { Domain } from '../domain/index.ts';
 
-/** First port of this computer's loopback that is given to a guest's SSH. */
-const firstPort = 2201;
+/**
+ * First port of this computer's loopback that is given to a guest's SSH. The loopback is one for all users, and a guest
+ * that is off holds no port: each user begins elsewhere, so that two people's guests are not given the same.
+ */
+const firstPort = 2201 + 100 * ((process.getuid?.() || 49) % 50);
 const lastPort = 9999;
 
 /** Ports of this computer a domain asks for. */
