@@ -27,6 +27,28 @@ describe('the one door', () => {
       });
   });
 
+  it('says of an input what cannot be used, each thing once', async () => {
+    const { core } = at;
+    await expect(core.call('guests.rename', { id: 'a' } as never)).rejects.toMatchObject({
+      code: 'invalid-input',
+      message: expect.stringMatching(/./),
+      why: 'In “name”.',
+    });
+    const two = await core.call('guests.rename', { id: 1, name: 2 } as never).catch((error) => error);
+    expect(two).toMatchObject({ code: 'invalid-input', message: expect.stringMatching(/./) });
+    const [first, second, ...more] = two.why.split('; ');
+    expect([first, second, more]).toEqual([
+      expect.stringMatching(/^id: ./),
+      expect.stringMatching(/^name: ./),
+      [],
+    ]);
+    // The input as a whole has no name, and a message that is the whole reason is not said twice.
+    await expect(core.call('guests.rename', 7 as never)).rejects.toMatchObject({ why: undefined });
+    const many = { aliases: Array.from({ length: 400 }, () => 1) };
+    const long = await core.call('servers.import', many as never).catch((error) => error);
+    expect(long.why).toHaveLength(1000);
+  });
+
   it('numbers events without a gap, and a snapshot says which it includes', async () => {
     const seen: EventEnvelope[] = [];
     at.core.onEvent((envelope) => seen.push(envelope));

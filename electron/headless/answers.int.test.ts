@@ -135,3 +135,23 @@ it('lists, checks, repairs and copies keys, and logs in with them', async () => 
   expect((await atTerminal(['keys', 'revoke', 'id_ed25519', 'here'])).code).toBe(0);
   expect(fs.readFileSync(sshd.authorizedKeys, 'utf8')).not.toContain(line.split(' ')[1]);
 });
+
+it('imports the hosts of ~/.ssh/config, and says of each that it cannot', async () => {
+  const here = path.join(temp.home, '.ssh');
+  fs.mkdirSync(here, { mode: 0o700 });
+  expect((await atTerminal(['servers', 'import'])).text).toContain('None in ~/.ssh/config.');
+  const config = 'Host web\n  HostName web.example\n  User me\n  Port 99\nHost db\nHost "b c"\n';
+  fs.writeFileSync(path.join(here, 'config'), config, { mode: 0o600 });
+  const listed = await atTerminal(['servers', 'import']);
+  expect([listed.code, listed.text]).toEqual([0, expect.stringMatching(/^web +me@web\.example:99/m)]);
+
+  const added = await atTerminal(['servers', 'import', 'web', 'db']);
+  expect([added.code, added.text]).toEqual([0, expect.stringContaining('Added 2 of 2.')]);
+  expect((await atTerminal(['servers', 'list'])).text).toMatch(/^web +me@web:99/m);
+  expect((await atTerminal(['servers', 'import'])).text).toMatch(/^web .*there already/m);
+  // Those that cannot be added are named, and what the exit code says is why.
+  const again = await atTerminal(['servers', 'import', 'web', 'b c', 'nope']);
+  expect(again.code).toBe(1);
+  expect(again.text).toMatch(/Added 0 of 3\.\s+web: It is there already\.\s+b c: .+\s+nope: It is not in/);
+  expect((await atTerminal(['servers', 'import', 'nope'])).code).toBe(3);
+});

@@ -155,6 +155,17 @@ describe('the command line', () => {
     // Not in existence, or a dead entry that nobody has collected.
     expect(existsSync(`/proc/${shown.guest.pid}/exe`)).toBe(false);
 
+    expect((await run('snapshot', 'take', 'tiny', 'first')).code).toBe(0);
+    const kept = async () => JSON.parse((await run('snapshot', 'list', 'tiny', '--json')).stdout).snapshots;
+    expect(await run('snapshot', 'delete', 'tiny', 'first')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--yes'),
+    });
+    expect(await kept()).toMatchObject([{ name: 'first' }]);
+    expect((await run('snapshot', 'delete', 'tiny', 'second')).code).toBe(3);
+    expect((await run('snapshot', 'delete', 'tiny', 'first', '--yes')).stdout).toContain('is deleted');
+    expect(await kept()).toEqual([]);
+
     expect((await run('rename', 'tiny', 'Small')).code).toBe(0);
     const asked = await run('delete', 'small');
     expect(asked).toMatchObject({ code: 2, stdout: expect.stringContaining('domain.xml') });

@@ -11,12 +11,14 @@ import { exists } from '../platform/fs.ts';
 import { type Accelerators, findProgram } from '../qemu/accelerators.ts';
 import { type QemuRun, qemuArgv } from '../qemu/argv.ts';
 import { findPulse } from '../qemu/audio.ts';
+import { offeredBy } from '../qemu/offered.ts';
 import { endQemu, launchQemu, type QemuProcess } from '../qemu/process.ts';
 import { runFiles } from '../qemu/run-files.ts';
 import { startTpm } from '../qemu/swtpm.ts';
 import { startCommands } from './at-start.ts';
 import { logFile } from './crash.ts';
 import { judgeImages } from './images.ts';
+import { explainLacking } from './lacking.ts';
 import { guestPolicy, type LoadingDeps } from './loading.ts';
 import { pinFromDisk } from './pin-host-keys.ts';
 import type { Entry } from './registry.ts';
@@ -122,6 +124,9 @@ export async function launchGuest(
             }),
         }
       : {}),
+  }).catch(async (error) => {
+    if (!(error instanceof GuesthouseError)) throw error;
+    throw explainLacking(error, domain, await offeredBy(deps.qemu), saved !== null);
   });
   if (first.length === 0) return process;
   try {

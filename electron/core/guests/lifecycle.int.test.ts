@@ -126,6 +126,12 @@ describe('a guest’s life', () => {
     const xml = readFileSync(file('domain.xml'), 'utf8');
     writeFileSync(file('domain.xml'), xml.replace(/<memory[^<]*</, "<memory unit='TiB'>120<"));
     await expect(start()).rejects.toMatchObject({ code: 'no-memory' });
+    writeFileSync(file('domain.xml'), xml.replace(/machine='pc-q35-[\d.]+'/, "machine='pc-q35-jammy'"));
+    await expect(start()).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('pc-q35-jammy'),
+      todo: expect.stringMatching(/^Put pc-q35-\d[\d.]* into its XML/),
+    });
     writeFileSync(file('domain.xml'), xml);
 
     expect((await call('guests.detail', { id })).guest).toMatchObject({

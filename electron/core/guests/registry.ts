@@ -57,18 +57,17 @@ export class Registry {
     return () => void this.watchers.delete(listener);
   }
 
-  /** By id, or else by name. @throws {GuesthouseError} `not-found` */
+  /** By id, or else by name. @throws {GuesthouseError} `not-found`; `invalid-input` when several are meant */
   get(ref: string): Entry {
     const byId = this.entries.get(ref);
     if (byId) return byId;
     const key = nameKey(ref);
     const named = this.all().filter((entry) => nameKey(nameOf(entry.stored)) === key);
     if (named.length === 1) return named[0]!;
-    throw new GuesthouseError(
-      'not-found',
-      named.length > 1 ? `Several guests are named “${ref}”.` : `There is no guest named “${ref}”.`,
-      { todo: named.length > 1 ? `Use one of their ids: ${named.map((e) => e.id).join(', ')}.` : undefined },
-    );
+    if (named.length === 0) throw new GuesthouseError('not-found', `There is no guest named “${ref}”.`);
+    throw new GuesthouseError('invalid-input', `Several guests are named “${ref}”.`, {
+      todo: `Use one of their ids: ${named.map((e) => e.id).join(', ')}.`,
+    });
   }
 
   row(id: string): Guest {

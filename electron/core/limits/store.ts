@@ -75,13 +75,13 @@ export class GroupStore {
     return this.groups;
   }
 
-  /** By id, else by name without case. @throws {GuesthouseError} `not-found` */
+  /** By id, else by name without case. @throws {GuesthouseError} `not-found`; `invalid-input` when several are meant */
   find(ref: string): StoredGroup {
     const lower = ref.toLowerCase();
     const byId = this.groups.find(({ id }) => id === ref);
     const named = this.groups.filter(({ name }) => name.toLowerCase() === lower);
     if (!byId && named.length > 1)
-      throw new GuesthouseError('not-found', `Several groups are named ${ref}.`, {
+      throw new GuesthouseError('invalid-input', `Several groups are named ${ref}.`, {
         todo: `Use one of their ids: ${named.map(({ id }) => id).join(', ')}.`,
       });
     const found = byId ?? named[0];

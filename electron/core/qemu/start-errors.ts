@@ -1,4 +1,4 @@
-import { GuesthouseError } from '../../../shared/errors.ts';
+import { type ErrorCode, GuesthouseError } from '../../../shared/errors.ts';
 
 /** What is needed to name things in an error. */
 export interface StartFailure {
@@ -27,84 +27,85 @@ export async function explainStartFailure(
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !/: warning: /.test(line));
-  const last = (lines.at(-1) ?? '').replace(/^\S*qemu-system-\S+: /, '');
-  const detail = stderr.slice(-4000) || undefined;
+  const last = withoutProgram(lines.at(-1) ?? '');
+  const fail = (code: ErrorCode, message: string, { why, todo }: { why: string; todo?: string }) =>
+    new GuesthouseError(code, message, {
+      why,
+      todo,
+      // All QEMU said may be the one line that is the reason already.
+      detail: withoutProgram(stderr.trim()) === why ? undefined : stderr.slice(-4000) || undefined,
+    });
 
   if (lockLine.test(stderr)) {
     const found: string[] = [];
     for (const file of files)
       for (const { pid, name } of await failure.holders(file))
         found.push(`process ${pid}${name ? ` (${name})` : ''} has ${file} open`);
-    return new GuesthouseError('disk-in-use', 'A disk of this guest is in use by another program.', {
+    return fail('disk-in-use', 'A disk of this guest is in use by another program.', {
       why: found.length > 0 ? `${sentence(found.join('; '))}` : 'Another QEMU or image tool holds its lock.',
       todo: 'Shut the other one down, then start this guest again. Two systems writing one disk would ruin it.',
-      detail,
     });
   }
   const forward = /Could not set up host forwarding rule '(\w+):([\d.]*):(\d+)-/.exec(stderr);
   if (forward)
-    return new GuesthouseError('port-taken', `Port ${forward[3]} of this computer is taken.`, {
+    return fail('port-taken', `Port ${forward[3]} of this computer is taken.`, {
       why: `Another program listens on ${forward[1]} port ${forward[3]}, which this guest forwards.`,
       todo: 'End the other program, or choose another port for the forward.',
-      detail,
     });
   if (/annot allocate memory|annot set up guest memory|Out of memory/i.test(stderr))
-    return new GuesthouseError('no-memory', 'There is not enough memory on this computer for the guest.', {
+    return fail('no-memory', 'There is not enough memory on this computer for the guest.', {
       why: last,
       todo: 'Shut another guest down, or give this one less memory.',
-      detail,
     });
   if (/Could not access KVM kernel module|failed to initialize kvm/i.test(stderr))
-    return new GuesthouseError(
+    return fail(
       /Permission denied/i.test(stderr) ? 'no-permission' : 'accelerator-unusable',
       'KVM could not be used.',
       {
         why: lines.find((line) => /KVM kernel module/i.test(line))?.replace(/^\S*: /, '') ?? last,
         todo: 'See the Host page for what to do about KVM.',
-        detail,
       },
     );
   if (/Cannot lock pid file/i.test(stderr))
-    return new GuesthouseError('busy', 'This guest runs already.', {
+    return fail('busy', 'This guest runs already.', {
       why: 'Another QEMU holds its pidfile.',
       todo: 'Restart Guesthouse to find it again.',
-      detail,
     });
   const opened = quotedFile.exec(stderr);
   if (/No such file or directory/.test(stderr) && opened)
-    return new GuesthouseError('disk-missing', 'A disk of this guest is missing.', {
+    return fail('disk-missing', 'A disk of this guest is missing.', {
       why: `${opened[1]} does not exist.`,
       todo: 'Put the file back, or take the disk out of the guest.',
-      detail,
     });
   if (/No space left on device/i.test(stderr))
-    return new GuesthouseError('no-space', 'The disk of this computer is full.', {
+    return fail('no-space', 'The disk of this computer is full.', {
       why: last,
       todo: 'Free some space and start again.',
-      detail,
     });
   if (opened && /Permission denied/i.test(stderr))
-    return new GuesthouseError('no-permission', 'A file of this guest may not be opened.', {
+    return fail('no-permission', 'A file of this guest may not be opened.', {
       why: last,
       todo: 'Check who owns the file.',
-      detail,
     });
   if (/Image is not in qcow2 format|Image is corrupt|qcow2:|corrupt/i.test(stderr))
-    return new GuesthouseError('disk-damaged', 'A disk of this guest is damaged.', { why: last, detail });
+    return fail('disk-damaged', 'A disk of this guest is damaged.', { why: last });
   if (failure.signal === 'SIGSYS' || failure.code === 159)
-    return new GuesthouseError('qemu-failed', 'QEMU was stopped by its own sandbox.', {
+    return fail('qemu-failed', 'QEMU was stopped by its own sandbox.', {
       why: 'It asked for something its system-call filter forbids.',
-      detail,
     });
-  return new GuesthouseError('qemu-failed', 'QEMU could not start this guest.', {
+  return fail('qemu-failed', 'QEMU could not start this guest.', {
     why:
       last ||
       (failure.signal
         ? `It was ended by ${failure.signal} and said nothing.`
         : `It ended with exit code ${failure.code} and said nothing.`),
     todo: 'The log has the details.',
-    detail,
   });
+}
+
+/** A line of QEMU's without its program's name in front. */
+function withoutProgram(line: string): string {
+  return line.replace(/^\S*qemu-system-\S+: /, '');
 }
 
 function sentence(text: string): string {

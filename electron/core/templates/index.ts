@@ -108,11 +108,15 @@ export function createTemplates(deps: TemplatesDeps) {
 
   async function find(ref: string): Promise<StoredGuest> {
     const all = await store.list();
-    const found =
-      all.find((stored) => stored.id === ref) ??
-      all.find((stored) => nameKey(nameOf(stored)) === nameKey(ref));
-    if (!found) throw new GuesthouseError('not-found', `There is no template named “${ref}”.`);
-    return found;
+    const byId = all.find((stored) => stored.id === ref);
+    if (byId) return byId;
+    const [named, ...more] = all.filter((stored) => nameKey(nameOf(stored)) === nameKey(ref));
+    if (!named) throw new GuesthouseError('not-found', `There is no template named “${ref}”.`);
+    if (more.length > 0)
+      throw new GuesthouseError('invalid-input', `Several templates are named “${ref}”.`, {
+        todo: `Use one of their ids: ${[named, ...more].map(({ id }) => id).join(', ')}.`,
+      });
+    return named;
   }
 
   async function deletePlan(ref: string): Promise<DeletePlan & { clones: { id: string; name: string }[] }> {

@@ -18,7 +18,7 @@ async function groupOf(run: Run, ref: string): Promise<Group> {
   const group = groups.find(({ id }) => id === ref) ?? (named.length === 1 ? named[0] : undefined);
   if (!group)
     throw new GuesthouseError(
-      'not-found',
+      named.length > 1 ? 'invalid-input' : 'not-found',
       named.length > 1 ? `Several groups are named ${ref}.` : `There is no group named ${ref}.`,
       {
         subject: ref,

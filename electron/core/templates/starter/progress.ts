@@ -57,20 +57,20 @@ export class TreeProgressParser {
       this.got++;
       this.gotBytes += aptBytes(match[1]!, match[2]!);
       const done = this.bytes > 0 ? this.gotBytes / this.bytes : this.got / this.packages;
-      this.tell(
-        `Downloading packages ${Math.min(this.got, this.packages)}/${this.packages}`,
-        this.at(done / 3),
-      );
+      this.tell(`Downloading packages ${this.upTo(this.got)}`, this.at(done / 3));
       return;
     }
-    if (/^Unpacking /.test(line)) this.unpacked++;
-    else if (/^Setting up /.test(line)) this.setUp++;
+    // apt unpacks and sets up in turns: each line says what is being done now.
+    let doing: string;
+    if (/^Unpacking /.test(line)) doing = `Unpacking packages ${this.upTo(++this.unpacked)}`;
+    else if (/^Setting up /.test(line)) doing = `Installing packages ${this.upTo(++this.setUp)}`;
     else return;
     const done = Math.min(1, (this.unpacked + this.setUp) / (2 * this.packages));
-    this.tell(
-      `Installing packages ${Math.min(this.packages, Math.max(this.setUp, 1))}/${this.packages}`,
-      this.at(1 / 3 + (done * 2) / 3),
-    );
+    this.tell(doing, this.at(1 / 3 + (done * 2) / 3));
+  }
+
+  private upTo(count: number): string {
+    return `${Math.min(count, this.packages)}/${this.packages}`;
   }
 
   /** Place of part `done` of this apt run within the whole. */
