@@ -34,6 +34,8 @@ it('without a display `npm start` opens its window under Xvfb and begins the dem
       /^start: .*\ndisplay: +there is none: running under Xvfb, and going through the demo/m,
     );
     expect(said).toMatch(/^Screenshots: demo-out\//m);
+    // Its library goes with it, and what lived there.
+    expect(readdirSync(temp).filter((name) => name.startsWith('gh-'))).toEqual([]);
   } finally {
     for (const name of shots())
       if (!before.includes(name)) rmSync(join(root, 'demo-out', name), { recursive: true });

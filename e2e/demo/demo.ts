@@ -1,11 +1,22 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Page } from 'playwright';
 import { root } from '../../scripts/lib/common.mjs';
 import { type Home, type Launched, launchApp, makeHome } from '../lib/launch.ts';
-import { linkBuiltStarters } from '../lib/library.ts';
+import { sweep } from '../lib/leftovers.ts';
+import { endGuests, linkBuiltStarters } from '../lib/library.ts';
 import type { DemoContext, DemoPart } from './part.ts';
 import { parts } from './parts/index.ts';
+
+/** Exit codes of a demo that was stopped, as a shell says them. */
+const stops = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** Milliseconds a stopped demo has to take away what it made; then that is swept away. */
+const leaveMs = 30_000;
+
+/** A step that a stop cuts short leaves nothing to ask about: what it had begun is thrown away. */
+const env = { GUESTHOUSE_ON_CLOSE: 'cancel' };
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 
@@ -51,28 +62,30 @@ export async function demo(args: readonly string[]): Promise<number> {
 
 class Stage implements DemoContext {
   private shots = 0;
+  private playing: DemoPart | null = null;
+  /** Ends this process, so that whoever waits for it goes no further. */
+  private stopping: Promise<never> | null = null;
+  /** Owns the display. */
+  private first: Launched | null = null;
+  public launched!: Launched;
   private constructor(
     private readonly out: string,
     private readonly home: Home,
-    public launched: Launched,
-    private readonly first: Launched,
   ) {}
 
   static async open(out: string): Promise<Stage> {
-    const home = await makeHome();
-    const starters = linkBuiltStarters(home);
+    const stage = new Stage(out, await makeHome());
+    // However this process ends, but for kill -9.
+    process.on('exit', stage.sweep);
+    stage.listen();
+    const starters = linkBuiltStarters(stage.home);
     console.log(
       starters
         ? `Starter images: those of ${starters} (remove that folder to see one built)`
         : 'Starter images: none yet; building one takes about a minute, more on a busy computer',
     );
-    try {
-      const launched = await launchApp({ home });
-      return new Stage(out, home, launched, launched);
-    } catch (error) {
-      await rm(home.root, { recursive: true, force: true });
-      throw error;
-    }
+    stage.first = await stage.launch();
+    return stage;
   }
 
   get page(): Page {
@@ -89,7 +102,7 @@ class Stage implements DemoContext {
   readonly restart = async (): Promise<void> => {
     // The first one owns the folders and the display, so it only quits here and is closed for good at the end.
     await this.launched.quit();
-    this.launched = await launchApp({ home: this.home, display: this.first.display });
+    await this.launch();
   };
 
   readonly note = (text: string): void => {
@@ -99,13 +112,16 @@ class Stage implements DemoContext {
   /** @returns the title of the step that failed, or null */
   async play(part: DemoPart): Promise<string | null> {
     console.log(`${part.name}`);
+    this.playing = part;
     try {
       for (const step of part.steps) {
+        if (this.stopping) await this.stopping;
         const from = performance.now();
         try {
           await step.run(this);
           console.log(`  ok     ${step.title} (${seconds(performance.now() - from)})`);
         } catch (error) {
+          if (this.stopping) await this.stopping;
           console.log(`  FAILED ${step.title} (${seconds(performance.now() - from)})`);
           console.log(String((error as Error).stack ?? error).replace(/^/gm, '         '));
           await this.shot(`failed ${step.title}`).catch(() => {});
@@ -114,13 +130,47 @@ class Stage implements DemoContext {
       }
       return null;
     } finally {
-      await part.cleanUp?.(this).catch((error) => console.log(`  (clean-up: ${error})`));
+      this.playing = null;
+      await this.cleanUp(part);
     }
   }
 
   async close(): Promise<void> {
     if (this.launched !== this.first) await this.launched.close();
-    await this.first.close();
-    await rm(this.home.root, { recursive: true, force: true });
+    await this.first?.close();
+    process.off('exit', this.sweep);
+    this.sweep();
+  }
+
+  private readonly sweep = () => sweep(this.home.root);
+
+  private async launch(): Promise<Launched> {
+    this.launched = await launchApp({ home: this.home, display: this.first?.display, env });
+    this.listen();
+    return this.launched;
+  }
+
+  /** Playwright would close the app and exit at once, before a part could take away what it made: it is not asked. */
+  private listen(): void {
+    for (const [signal, code] of Object.entries(stops)) {
+      process.removeAllListeners(signal);
+      process.on(signal, () => this.stop(code));
+    }
+  }
+
+  private stop(code: number): void {
+    if (this.stopping || !this.first) process.exit(code);
+    console.log('  Stopping, and taking away what was made. Ctrl-C again: at once.');
+    this.stopping = Promise.race([this.leave(), delay(leaveMs)]).then(() => process.exit(code));
+  }
+
+  private async leave(): Promise<void> {
+    if (this.playing) await this.cleanUp(this.playing);
+    await endGuests(this.page).catch(() => {});
+    await this.close();
+  }
+
+  private async cleanUp(part: DemoPart): Promise<void> {
+    await part.cleanUp?.(this).catch((error) => console.log(`  (clean-up: ${error})`));
   }
 }
