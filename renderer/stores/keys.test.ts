@@ -26,6 +26,7 @@ const key = (name: string, patch: Partial<Key> = {}): Key => ({
   type: 'ED25519',
   bits: 256,
   fingerprint: 'SHA256:abc',
+  noFingerprint: null,
   randomart: null,
   comment: '',
   encrypted: false,

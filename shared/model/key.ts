@@ -46,8 +46,10 @@ export interface Key {
   /** As ssh-keygen names it: ED25519, RSA, ECDSA, ED25519-SK; null when it cannot be told. */
   readonly type: string | null;
   readonly bits: number | null;
-  /** `SHA256:…`; null for an old PEM key with a passphrase and without its public half. */
+  /** `SHA256:…`; null for a PEM key with a passphrase and without its public half. */
   readonly fingerprint: string | null;
+  /** Why a private key that can be read has no fingerprint, and what to do; null when it has one. */
+  readonly noFingerprint: string | null;
   /** Lines, as ssh-keygen -v draws it. */
   readonly randomart: string | null;
   /** Control characters are made visible. */

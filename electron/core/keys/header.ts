@@ -1,10 +1,12 @@
 /** Reading of key files without a passphrase and without running anything. */
 
+import { publicBlobOf } from './pem.ts';
+
 export interface PrivateHeader {
   readonly encrypted: boolean;
-  /** As in the file: `ssh-ed25519`, or from the PEM label (RSA, EC, DSA); null for PKCS#8. */
+  /** As in the blob: `ssh-ed25519`; without one from the PEM label (RSA, EC, DSA), null for PKCS#8. */
   readonly type: string | null;
-  /** Base64 of the public key's blob; null when the container does not show it (PEM). */
+  /** Base64 of the public key's blob; null for PEM with a passphrase, which hides it, or damaged. */
   readonly blob: string | null;
 }
 
@@ -22,9 +24,15 @@ export function readPrivateHeader(text: string): PrivateHeader | null {
   const label = /^-----BEGIN ((?:[A-Z]+ )?)PRIVATE KEY-----\r?\n/.exec(text)?.[1]?.trim();
   if (label === undefined) return null;
   if (label === 'ENCRYPTED') return { encrypted: true, type: null, blob: null };
-  if (label === '') return { encrypted: false, type: null, blob: null };
-  if (label !== 'OPENSSH')
-    return { encrypted: /^Proc-Type: 4,ENCRYPTED/m.test(text.slice(0, 300)), type: label, blob: null };
+  if (label !== 'OPENSSH') {
+    const encrypted = /^Proc-Type: 4,ENCRYPTED/m.test(text.slice(0, 300));
+    const blob = encrypted ? null : publicBlobOf(text);
+    return {
+      encrypted,
+      type: (blob && blobType(blob)) ?? (label || null),
+      blob: blob?.toString('base64') ?? null,
+    };
+  }
   const end = text.indexOf('-----END OPENSSH PRIVATE KEY-----');
   if (end < 0) return null;
   const body = text.slice(text.indexOf('\n') + 1, end);

@@ -80,6 +80,11 @@ export async function scanFolder(
   return keys;
 }
 
+const sealed =
+  'The passphrase hides all of a PEM key, and there is no public key beside it. Change passphrase (ssh-keygen -p) writes it in OpenSSH’s own format, which shows the public half.';
+const damaged =
+  'Its public half cannot be worked out: it is damaged, or of a kind that Guesthouse does not read.';
+
 async function scanPrivate(
   folder: string,
   name: string,
@@ -110,6 +115,7 @@ async function scanPrivate(
     type: header?.type ? typeWord(header.type) : pub ? typeWord(pub.type) : null,
     bits: drawn?.bits ?? null,
     fingerprint: blob ? fingerprint(blob) : null,
+    noFingerprint: header && !blob ? (header.encrypted ? sealed : damaged) : null,
     randomart: drawn?.art ?? null,
     comment: pub && !mismatch ? comment(pub.comment) : '',
     encrypted: header?.encrypted ?? null,
@@ -146,6 +152,7 @@ async function scanPublicOnly(
     type: typeWord(pub.type),
     bits: drawn?.bits ?? null,
     fingerprint: fingerprint(pub.blob),
+    noFingerprint: null,
     randomart: drawn?.art ?? null,
     comment: comment(pub.comment),
     encrypted: null,

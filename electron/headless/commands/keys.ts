@@ -63,7 +63,7 @@ export function registerKeys(program: Command, runner: Runner): void {
       text: `${facts([
         ['File', key.path ?? key.publicPath],
         ['Type', [key.type, key.bits].filter((x) => x !== null).join(' ') || null],
-        ['Fingerprint', key.fingerprint],
+        ['Fingerprint', key.fingerprint ?? (key.noFingerprint && `not known. ${key.noFingerprint}`)],
         ['Comment', key.comment || null],
         ['Passphrase', key.encrypted === null ? null : key.encrypted ? 'yes' : 'no'],
         ['In the agent', key.inAgent ? 'yes' : 'no'],

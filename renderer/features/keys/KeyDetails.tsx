@@ -99,11 +99,15 @@ export function KeyDetails({ item: key }: { item: Key }) {
         <dl className={panes.facts}>
           <dt>Type</dt>
           <dd>{typeWords(key)}</dd>
-          {key.fingerprint && (
+          {(key.fingerprint ?? key.noFingerprint) && (
             <>
               <dt>Fingerprint</dt>
               <dd>
-                <CopyText text={key.fingerprint} label="fingerprint" write={writeClipboard} wrap />
+                {key.fingerprint ? (
+                  <CopyText text={key.fingerprint} label="fingerprint" write={writeClipboard} wrap />
+                ) : (
+                  `Not known. ${key.noFingerprint}`
+                )}
               </dd>
             </>
           )}
