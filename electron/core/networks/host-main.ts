@@ -13,7 +13,7 @@ if (dir) {
   const host = new NetworkHost(dir, end);
   process.on('uncaughtException', (error) => console.error(new Date().toISOString(), error));
   process.on('unhandledRejection', (error) => console.error(new Date().toISOString(), error));
-  if (!workerData) process.on('SIGTERM', () => host.end());
+  if (!workerData) process.on('SIGTERM', () => void host.end());
   host.start().catch((error: Error) => {
     console.error(`${new Date().toISOString()} ${error.message}`);
     end();

@@ -152,11 +152,14 @@ beforeAll(async () => {
   await b.plugged();
 });
 afterAll(async () => {
-  await link?.ask({ do: 'end' }).catch(() => {});
   link?.close();
   a?.close();
   b?.close();
-  child?.kill('SIGKILL');
+  // Not killed: its way out would outlive it.
+  if (child && child.exitCode === null && child.signalCode === null) {
+    child.kill('SIGTERM');
+    await new Promise((resolve) => child.once('exit', resolve));
+  }
   home?.remove();
 });
 
@@ -357,4 +360,14 @@ it('finds a way out again when it was killed', async () => {
     if (problem === null && now !== old && processStat(now)) break;
     await new Promise((done) => setTimeout(done, 50));
   }
+});
+
+it('has no way out left when it says that it ended, with whatever it was told before', async () => {
+  const pid = () => Number(readFileSync(path.join(dir, 'out.pid'), 'utf8'));
+  const old = pid();
+  // One that is being made anew is ended as well.
+  void link.ask({ do: 'configure', config: { ...config, reachHost: true } }).catch(() => {});
+  await link.ask({ do: 'end' });
+  expect(processStat(old)).toBeNull();
+  expect(() => process.kill(pid(), 0)).toThrow(/ENOENT|ESRCH/);
 });

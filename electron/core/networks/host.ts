@@ -45,7 +45,7 @@ export class NetworkHost {
   private opening: Promise<void> = Promise.resolve();
   private lonelySince = Date.now();
   private told = '';
-  private ended = false;
+  private ending: Promise<void> | null = null;
 
   constructor(
     private readonly dir: string,
@@ -68,13 +68,16 @@ export class NetworkHost {
     setInterval(() => this.beat(), 1000);
   }
 
-  end(): void {
-    if (this.ended) return;
-    this.ended = true;
+  /** The way out is gone when this resolves: who was told that the network ended may kill what is left of it. */
+  end(): Promise<void> {
+    this.ending ??= this.stop();
+    return this.ending;
+  }
+
+  private async stop(): Promise<void> {
     this.server?.close();
     for (const link of this.links.values()) link.close();
-    this.out?.close();
-    for (const core of this.cores) core.end();
+    await this.out?.close();
     setTimeout(this.onEnd, 50); // the last answer goes out
   }
 
@@ -101,11 +104,11 @@ export class NetworkHost {
 
   /** Makes the way out be as it should, anew when it is not there. */
   private async openOut(again: boolean): Promise<void> {
-    if (this.ended) return;
     if (again) {
-      this.out?.close();
+      await this.out?.close();
       this.out = null;
     }
+    if (this.ending) return;
     try {
       if (!this.out) {
         const out: WayOut = new WayOut(
@@ -121,7 +124,7 @@ export class NetworkHost {
         try {
           await out.start(this.config);
         } catch (error) {
-          out.close();
+          await out.close();
           this.out = null;
           throw error;
         }
@@ -144,7 +147,7 @@ export class NetworkHost {
     const needed =
       this.config.keepOn || this.cores.size > 0 || [...this.links.values()].some((link) => link.connected);
     if (needed) this.lonelySince = Date.now();
-    if (Date.now() - this.lonelySince > lonelyMs) this.end();
+    if (Date.now() - this.lonelySince > lonelyMs) void this.end();
     else this.tell();
   }
 
@@ -192,8 +195,8 @@ export class NetworkHost {
         this.take(request.config);
         await this.opening;
       }
+      if (request.do === 'end') await this.end();
       send(socket, { id, status: this.status(), error: null });
-      if (request.do === 'end') this.end();
     } catch (error) {
       send(socket, { id, status: null, error: (error as Error).message.slice(0, 1000) });
     }

@@ -12,6 +12,9 @@ import { dnsHost, gatewayHost, type NetworkConfig } from './protocol.ts';
 /** Bytes waiting for a slow reader, beyond which frames are dropped. */
 export const maxWaiting = 1 << 20;
 
+/** Milliseconds QEMU has to end when asked. */
+const endMs = 2000;
+
 interface Forward {
   readonly proto: 'tcp' | 'udp';
   readonly hostAddress: string;
@@ -49,6 +52,7 @@ export class WayOut {
     const file = (name: string) => path.join(this.dir, name);
     await endLeftOver(file('out.pid'));
     for (const name of ['out.sock', 'out.qmp']) await fs.rm(file(name), { force: true });
+    if (this.closed) throw new Error('it was closed meanwhile');
     const unix = (name: string) => ({ type: 'unix', path: file(name) });
     const argv = [
       ...['-machine', 'none', '-nodefaults', '-no-user-config', '-display', 'none'],
@@ -138,12 +142,18 @@ export class WayOut {
     }
   }
 
-  close(): void {
+  /** Resolves when QEMU is gone, and with it the ports it had. */
+  async close(): Promise<void> {
     this.closed = true;
     this.qmp?.close();
     this.socket?.destroy();
-    this.child?.kill('SIGTERM');
-    this.child = null;
+    const { child } = this;
+    if (!child || child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), endMs);
+    await gone;
+    clearTimeout(timer);
   }
 
   private async monitor(command: string): Promise<string> {
@@ -153,7 +163,7 @@ export class WayOut {
 
   private fail(): void {
     if (this.closed) return;
-    this.close();
+    void this.close();
     this.lost();
   }
 }
