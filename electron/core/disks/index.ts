@@ -26,6 +26,7 @@ export {
   type ConvertSource,
   convertImage,
   createDisk,
+  followBacking,
   growDisk,
   type JobControl,
 } from './qemu-img.ts';

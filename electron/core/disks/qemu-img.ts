@@ -62,6 +62,23 @@ export async function growDisk(ref: DiskRef, size: number, policy: ImagePolicy):
   });
 }
 
+/**
+ * Tells a qcow2 image that the image below it is at another place, by a relative path. Not a byte of either's content
+ * changes (qemu-img(1), rebase -u), so it must be the very same one.
+ * @throws {GuesthouseError} `disk-in-use`
+ */
+export async function followBacking(file: string, below: DiskRef): Promise<void> {
+  const name = path.relative(path.dirname(file), below.path);
+  const argv = await confined(
+    ['qemu-img', 'rebase', '-q', '-u', '-f', 'qcow2', '-F', below.format, '-b', name, '--', file],
+    { write: [path.dirname(file)], read: [path.dirname(below.path)] },
+  );
+  await run(argv, { timeoutMs: 60_000 }).catch((error) => {
+    throw lockError(error);
+  });
+  await syncPath(file);
+}
+
 /** An image to convert: one of ours with its whole chain, or one of another program. */
 export type ConvertSource = DiskRef | { readonly path: string; readonly format: ProbedFormat };
 

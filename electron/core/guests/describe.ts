@@ -2,6 +2,7 @@ import { GuesthouseError, toWire, type WireError } from '../../../shared/errors.
 import type { DiskSummary } from '../../../shared/model/guest.ts';
 import { type ImagePolicy, inspectForeign, inspectImage, type ProbedFormat } from '../disks/index.ts';
 import type { Domain } from '../domain/index.ts';
+import { exists } from '../platform/fs.ts';
 
 /** libvirt's names of the formats that other programs write. */
 export const foreignFormats: Readonly<Record<string, ProbedFormat>> = {
@@ -45,6 +46,8 @@ export async function describeDisks(
       }
       try {
         const info = await inspectImage({ path: disk.file, format }, policy);
+        if (info.backing && !(await exists(info.backing.path)))
+          problem ??= backingGone(disk.file, info.backing.path, domain);
         return {
           ...plain,
           virtualSize: info.virtualSize,
@@ -71,6 +74,17 @@ async function foreignProblem(file: string, format: string, policy: ImagePolicy)
   } catch (error) {
     return diskProblem(error, file);
   }
+}
+
+/** What a disk stands on may be anybody's file: the guest knows only whom it was made from. */
+function backingGone(file: string, backing: string, domain: Domain): WireError {
+  const { origin } = domain.metadata;
+  return {
+    code: 'disk-missing',
+    message: 'What a disk of this guest stands on is missing.',
+    why: `${file} needs ${backing}, which does not exist.${origin?.linked ? ` The guest is a linked clone of “${origin.name}”.` : ''}`,
+    todo: 'Put that file or its folder back where it was. Without it the guest’s disk has nothing but what was written since.',
+  };
 }
 
 const isMissing = (error: unknown) => error instanceof GuesthouseError && error.code === 'disk-missing';

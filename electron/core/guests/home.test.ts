@@ -48,22 +48,24 @@ it('leaves a guest alone that is where its definition says', async () => {
 it('gives a copy its own files and its folder’s name', async () => {
   const guests = path.join(root, 'guests');
   cpSync(path.join(guests, 'web-1'), path.join(guests, 'old copy'), { recursive: true });
-  const domain = (await home('old copy'))!;
+  const { domain, copied } = (await home('old copy'))!;
+  expect(copied).toBe(true);
   expect(domain.text).toBe(xml(path.join(guests, 'old copy'), { name: 'old copy' }));
 });
 
 it('keeps a name that is not its original’s', async () => {
   const guests = path.join(root, 'guests');
   make('copy', xml(path.join(guests, 'web-1'), { name: 'mine' }));
-  expect((await home('copy'))!.text).toBe(xml(path.join(guests, 'copy'), { name: 'mine' }));
+  expect((await home('copy'))!.domain.text).toBe(xml(path.join(guests, 'copy'), { name: 'mine' }));
 });
 
 it('follows a folder that was renamed, and a library that was moved', async () => {
   const guests = path.join(root, 'guests');
   renameSync(path.join(guests, 'web-1'), path.join(guests, 'web-2'));
-  expect((await home('web-2'))!.text).toBe(xml(path.join(guests, 'web-2')));
+  expect(await home('web-2')).toMatchObject({ from: path.join(guests, 'web-1'), copied: false });
+  expect((await home('web-2'))!.domain.text).toBe(xml(path.join(guests, 'web-2')));
   make('web-3', xml('/gone/guesthouse/guests/web-3'));
-  expect((await home('web-3'))!.text).toBe(xml(path.join(guests, 'web-3')));
+  expect((await home('web-3'))!.domain.text).toBe(xml(path.join(guests, 'web-3')));
 });
 
 it('leaves a disk alone that another guest lends, or that is away just now', async () => {

@@ -5,6 +5,15 @@ import { type Domain, domainProps, relocatedWithDisks } from '../domain/index.ts
 import { exists } from '../platform/fs.ts';
 import { nameOf, type StoredGuest } from './store.ts';
 
+/** A folder's own definition, where the one it has names the files of another. */
+export interface Homecoming {
+  readonly domain: Domain;
+  /** The folder its definition named. */
+  readonly from: string;
+  /** True for a copy, whose original is still there. */
+  readonly copied: boolean;
+}
+
 /**
  * The domain of a guest's folder that somebody copied or moved (`cp -r`, `mv`, a library put elsewhere). libvirt's XML
  * names files by absolute paths: taken at its word, a copy would run on, and be repaired on, the disk of its original.
@@ -16,7 +25,7 @@ import { nameOf, type StoredGuest } from './store.ts';
 export async function broughtHome(
   stored: StoredGuest,
   sibling: (id: string) => Promise<StoredGuest>,
-): Promise<Domain | null> {
+): Promise<Homecoming | null> {
   const { domain, folder } = stored;
   if (!domain) return null;
   const files = domain
@@ -31,7 +40,7 @@ export async function broughtHome(
   const beside = path.dirname(from) === path.dirname(folder);
   if (!(await isThere(from)))
     return beside || path.basename(from) === path.basename(folder)
-      ? relocatedWithDisks(domain, from, folder)
+      ? { domain: relocatedWithDisks(domain, from, folder), from, copied: false }
       : null;
   // Only a guest that is the same one to QEMU is the original: any other may have been lent its disk.
   if (!beside) return null;
@@ -39,9 +48,8 @@ export async function broughtHome(
   if (!original.domain || domain.uuid === null || original.domain.uuid !== domain.uuid) return null;
   const own = relocatedWithDisks(domain, from, folder);
   const name = path.basename(folder);
-  return nameOf(original) === nameOf(stored) && nameProblem(name) === null
-    ? own.set(domainProps.name, name)
-    : own;
+  const renames = nameOf(original) === nameOf(stored) && nameProblem(name) === null;
+  return { domain: renames ? own.set(domainProps.name, name) : own, from, copied: true };
 }
 
 async function isThere(folder: string): Promise<boolean> {

@@ -91,7 +91,7 @@ async function atHome(deps: LoadingDeps, stored: StoredGuest): Promise<StoredGue
     deps.log.warn(
       `${stored.id} named the files of another folder: it was copied or moved, and has its own now`,
     );
-    return await deps.store.write(stored.id, home);
+    return await deps.store.write(stored.id, home.domain);
   } catch (error) {
     deps.log.error(`${stored.id}: its definition names the files of another folder`, error);
     return stored;

@@ -15,7 +15,7 @@ import { rebaseOnHiddenBase } from './bases.ts';
 import { domainOfBatch, type MakeDeps, makeClone } from './make-clone.ts';
 import { type ClonePlanSecret, type CloneRequest, planClones } from './plan-clones.ts';
 import { checkSealed } from './sealed.ts';
-import { domainOf } from './sources.ts';
+import { domainOf, templateOf } from './sources.ts';
 
 export interface CloneDeps extends LifecycleDeps {
   /** Template folders. */
@@ -169,10 +169,8 @@ export class Clones {
   private async source(
     ref: string,
   ): Promise<{ kind: 'template' | 'guest'; stored: StoredGuest; name: string }> {
-    const template = (await this.deps.templates.list()).find(
-      (stored) =>
-        stored.id === ref || nameKey(nameOf(stored)) === nameKey(ref) || stored.domain?.uuid === ref,
-    );
+    const templates = await this.deps.templates.list();
+    const template = templateOf(templates, ref) ?? templates.find(({ domain }) => domain?.uuid === ref);
     if (template) {
       await checkSealed(template);
       return { kind: 'template', stored: template, name: nameOf(template) };

@@ -12,15 +12,17 @@ import { describeDisks } from '../guests/describe.ts';
 import type { Lifecycle, LifecycleDeps } from '../guests/lifecycle.ts';
 import { libraryPolicy, refresh } from '../guests/loading.ts';
 import { refuseSnapshots } from '../guests/snapshots/store.ts';
-import { assertNameFree, GuestStore, nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
+import { assertNameFree, nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import { sweepBases } from './bases.ts';
 import { Clones } from './clones.ts';
+import { followTemplate, TemplateStore } from './home.ts';
 import { imagesInUse } from './images-in-use.ts';
 import { makeDirect } from './make-direct.ts';
 import { makeFull } from './make-full.ts';
 import { edited, makeTemplate, planSeal, type SealPlanSecret } from './seal.ts';
 import { readSealed } from './sealed.ts';
+import { templateOf } from './sources.ts';
 
 export interface TemplatesDeps extends LifecycleDeps {
   readonly announce: Announce;
@@ -35,7 +37,7 @@ type TemplateCall = Extract<keyof Handlers, `templates.${string}` | `clones.${st
 /** Templates of the library, and the clones made from them and from guests. */
 export function createTemplates(deps: TemplatesDeps) {
   const { paths, registry, runner, log } = deps;
-  const store = new GuestStore(paths.templates, paths.staging);
+  const store = new TemplateStore(paths, log);
   let rows = new Map<string, Template>();
   const plans = new Map<string, SealPlanSecret>();
   const names = async () => [
@@ -93,6 +95,26 @@ export function createTemplates(deps: TemplatesDeps) {
     };
   }
 
+  /** Guests that stand on the old folder of a template that was renamed, and run: they are told when they are off. */
+  const waiting = new Set<string>();
+
+  /** What stands on a template whose folder was renamed is told the new one. */
+  const followMoved = () =>
+    aloneWithBases(async () => {
+      waiting.clear();
+      for (const { id, folder } of await store.list()) {
+        const old = await store.movedFrom(id);
+        const held: string[] = [];
+        for (const from of old) {
+          const { followed, waiting: left } = await followTemplate(paths, log, from, folder);
+          for (const one of followed) if (registry.find(one)) await refresh(deps, one);
+          held.push(...left);
+        }
+        for (const one of held) waiting.add(one);
+        if (old.length > 0 && held.length === 0) await store.arrived(id);
+      }
+    }).catch((error) => log.error('what stands on a moved template could not be told', error));
+
   /** Reads all templates anew and announces what changed. */
   async function reload(): Promise<readonly Template[]> {
     const fresh = new Map<string, Template>();
@@ -107,16 +129,9 @@ export function createTemplates(deps: TemplatesDeps) {
   }
 
   async function find(ref: string): Promise<StoredGuest> {
-    const all = await store.list();
-    const byId = all.find((stored) => stored.id === ref);
-    if (byId) return byId;
-    const [named, ...more] = all.filter((stored) => nameKey(nameOf(stored)) === nameKey(ref));
-    if (!named) throw new GuesthouseError('not-found', `There is no template named “${ref}”.`);
-    if (more.length > 0)
-      throw new GuesthouseError('invalid-input', `Several templates are named “${ref}”.`, {
-        todo: `Use one of their ids: ${[named, ...more].map(({ id }) => id).join(', ')}.`,
-      });
-    return named;
+    const found = templateOf(await store.list(), ref);
+    if (!found) throw new GuesthouseError('not-found', `There is no template named “${ref}”.`);
+    return found;
   }
 
   async function deletePlan(ref: string): Promise<DeletePlan & { clones: { id: string; name: string }[] }> {
@@ -157,7 +172,10 @@ export function createTemplates(deps: TemplatesDeps) {
   }
 
   const handlers: Handlers<TemplateCall> = {
-    'templates.list': () => reload(),
+    'templates.list': async () => {
+      await followMoved(); // one may have been renamed just now
+      return reload();
+    },
     'templates.planSeal': async ({ id: ref, ...request }) => {
       const { id } = registry.get(ref);
       const entry = await refresh(deps, id);
@@ -279,6 +297,11 @@ export function createTemplates(deps: TemplatesDeps) {
     async load(): Promise<void> {
       // Staged folders are the guests' business. Daemons and mounts that a kill left go now, before anything is edited.
       await cleanStaleExports(path.join(paths.runtime, 'exports'));
+      await followMoved();
+      registry.onChange((id) => {
+        const state = waiting.has(id) ? registry.find(id)?.state : null;
+        if (state === 'off' || state === 'crashed') void followMoved().then(reload);
+      });
       await reload();
       await sweep();
     },

@@ -42,6 +42,19 @@ export async function writeSealed(folder: string, files: readonly string[], now:
 }
 
 /**
+ * Why a template's folder is no whole copy of what was sealed: a file is missing, or shorter. Null when it is whole.
+ * @param sealed what the original's `sealed.json` says, which may not have come yet
+ */
+export async function unfinished(folder: string, sealed: Sealed): Promise<string | null> {
+  for (const [name, { size }] of Object.entries(sealed.disks)) {
+    const there = (await fs.stat(path.join(folder, name)).catch(() => null))?.size ?? null;
+    if (there === null) return `${name} is not there.`;
+    if (there !== size) return `${name} has ${there} of ${size} bytes.`;
+  }
+  return null;
+}
+
+/**
  * Refuses a template whose disk is not what was sealed: every linked clone stands on it, and would be ruined or be
  * given someone's identity.
  * @throws {GuesthouseError} `disk-missing`, `disk-damaged`

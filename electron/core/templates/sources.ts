@@ -3,7 +3,7 @@ import { GuesthouseError } from '../../../shared/errors.ts';
 import { isSeed } from '../cloud-init/seed.ts';
 import type { DiskRef } from '../disks/index.ts';
 import type { Domain } from '../domain/index.ts';
-import { nameOf, type StoredGuest } from '../guests/store.ts';
+import { nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
 
 /** A hard disk of a machine: where it hangs, and its image. */
 export interface SourceDisk extends DiskRef {
@@ -31,6 +31,22 @@ export function sourceDisks(stored: StoredGuest): readonly SourceDisk[] {
         );
       return { target: disk.target, path: path.resolve(disk.file), format };
     });
+}
+
+/**
+ * The template of that id, else of that name.
+ * @returns null when there is none
+ * @throws {GuesthouseError} `invalid-input` when several are meant
+ */
+export function templateOf(all: readonly StoredGuest[], ref: string): StoredGuest | null {
+  const byId = all.find((stored) => stored.id === ref);
+  if (byId) return byId;
+  const named = all.filter((stored) => nameKey(nameOf(stored)) === nameKey(ref));
+  if (named.length > 1)
+    throw new GuesthouseError('invalid-input', `Several templates are named “${ref}”.`, {
+      todo: `Use one of their ids: ${named.map(({ id }) => id).join(', ')}.`,
+    });
+  return named[0] ?? null;
 }
 
 /** The domain, or the reason why there is none as an error. */
