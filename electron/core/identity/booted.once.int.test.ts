@@ -20,6 +20,22 @@ let planned: readonly { name: string; machineId: string | null }[] = [];
 const rowOf = async (id: string, overSsh = false): Promise<IdentityRow> =>
   (await test.core.call('identity.audit', { overSsh })).rows.find((row) => row.id === id)!;
 
+/** Runs a script as root by a guest's agent. */
+const insideOf = (id: string, script: string) =>
+  AgentSession.with(runFiles(home.paths.runtime, id).agent, (session) => session.script(script, 60_000));
+/** Answers questions for a password, the given ones first. @returns what was asked */
+function answerPasswords(first: readonly string[], then: string): string[] {
+  const asked: string[] = [];
+  const answers = [...first];
+  test.core.onEvent(({ event }) => {
+    if (event.type !== 'prompt' || event.prompt.kind !== 'password') return;
+    const { id, text } = event.prompt;
+    asked.push(text);
+    void test.core.call('prompts.answer', { id, answer: answers.shift() ?? then });
+  });
+  return asked;
+}
+
 beforeAll(async () => {
   home = tempHome();
   shareStarters(home.paths);
@@ -86,8 +102,7 @@ describe('booted clones', () => {
       verification: 'verified',
       facts: { source: 'agent', machineId, dbus: 'link', hostKeys: [{}, {}] },
     });
-    const inside = (script: string) =>
-      AgentSession.with(runFiles(home.paths.runtime, id).agent, (session) => session.script(script, 60_000));
+    const inside = (script: string) => insideOf(id, script);
     const file = '/var/lib/dbus/machine-id';
     await inside(`rm ${file} && echo ${'f'.repeat(32)} > ${file}`);
     expect(await verify()).toMatchObject({
@@ -115,6 +130,10 @@ describe('booted clones', () => {
     const pins = () => readFileSync(path.join(folder, 'known_hosts'), 'utf8').trim().split('\n');
     const oldPins = pins();
 
+    // Its user has to say a password to sudo, which is asked for here: anew for each step, and once within it.
+    const secret = 'not-in-any-log';
+    await insideOf(id!, `echo debian:${secret} | chpasswd && sed -i s/NOPASSWD:// /etc/sudoers.d/*`);
+    const asked = answerPasswords(['wrong'], secret);
     const first = await test.core.call('identity.planRepair', { ids: [id!] });
     expect(first.items[0]).toMatchObject({ via: 'ssh', error: null });
     await test.done(await test.core.call('identity.repair', { planId: first.planId }));
@@ -124,6 +143,8 @@ describe('booted clones', () => {
     expect(repaired.uuid).not.toBe(labels.uuid);
     expect(repaired.macs).not.toEqual(labels.macs);
     expect(repaired.facts!.machineId).toBe(identity.machineId);
+    const question = 'sudo password for debian on web-01';
+    expect(asked).toEqual([question, question, question]); // wrong and right for the preview, then for the repair
 
     // Everything goes back, also what stands in the definition; it was read by its old keys again.
     await test.done(await test.core.call('identity.restore', { id: id! }));
@@ -142,6 +163,8 @@ describe('booted clones', () => {
     // The new keys are pinned: the old ones would be refused, and are gone from the file.
     expect(pins().filter((line) => line.startsWith(`${row.uuid} `))).toHaveLength(2);
     for (const line of oldPins) expect(pins()).not.toContain(line);
+    expect(asked).toHaveLength(6); // for putting back, for the second preview and repair
+    expect(JSON.stringify(test.events)).not.toContain(secret);
     await test.done(await test.core.call('identity.verify', { id: id! }));
     expect((await rowOf(id!)).verification).toBe('restart-needed');
     await test.done(await test.core.call('guests.reboot', { id: id! }));
