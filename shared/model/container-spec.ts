@@ -91,6 +91,14 @@ const hostFolder = z
   .startsWith('/', 'A folder is given by its full path.')
   .regex(/^[^\0\r\n:,]*$/, 'podman cannot take a folder with a colon, comma or line break in its name.');
 
+/** A volume of podman's own, by name, in the place of a folder (podman-volume-create(1)). */
+export const isVolumeName = (source: string): boolean => /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}$/.test(source);
+
+const hostFolderOrVolume = z.union([z.string().refine(isVolumeName), hostFolder], {
+  error:
+    'Give a folder by its full path, without colon or comma, or a volume by a name of letters, digits, dots, dashes and underscores.',
+});
+
 export const restartPolicies = ['no', 'on-failure', 'unless-stopped', 'always'] as const;
 
 /** Where a container's file system comes from. */
@@ -159,7 +167,14 @@ export const containerSpec = z.object({
     .max(100)
     .default([]),
   volumes: z
-    .array(z.object({ source: hostFolder, target: hostFolder, readOnly: z.boolean().default(false) }))
+    .array(
+      z.object({
+        /** A folder of the host, or the name of a volume, which is made where there is none and stays when the container goes. */
+        source: hostFolderOrVolume,
+        target: hostFolder,
+        readOnly: z.boolean().default(false),
+      }),
+    )
     .max(50)
     .default([]),
   restart: z.enum(restartPolicies).default('no'),

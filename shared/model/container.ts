@@ -79,6 +79,8 @@ export interface HostFacts {
   readonly devices: readonly BlockDevice[];
   /** Settings its containers need, found by trying; for people. */
   readonly needs: readonly string[];
+  /** SELinux is on: without a label of theirs, containers may not use a folder of the host. */
+  readonly selinux: boolean;
   /** `sudo -n podman` works there too, and this is not it already. */
   readonly sudoWorks: boolean;
 }

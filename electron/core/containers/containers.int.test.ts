@@ -86,6 +86,31 @@ describe('a container’s life', () => {
     expect(detail.restart).toBe('on-failure');
   });
 
+  it('keeps what it wrote in a volume when it goes, for the next of that name', async () => {
+    const source = room.name();
+    const volumes = [{ source, target: '/keep' }];
+    try {
+      const first = await room.make({ command: ['sh', '-c', 'echo kept > /keep/file'], volumes });
+      await expect.poll(() => state(first.id)).toBe('exited');
+      expect((await room.detail(first.id)).mounts).toMatchObject([
+        { type: 'volume', source, target: '/keep', readOnly: false },
+      ]);
+      await call('containers.remove', { id: first.id, volumes: true });
+      const read = [{ ...volumes[0]!, readOnly: true }];
+      const script = 'cat /keep/file; echo more > /keep/file || echo refused';
+      const next = await room.make({ command: ['sh', '-c', script], volumes: read });
+      await expect.poll(() => state(next.id)).toBe('exited');
+      const log = await call('containers.logs', { id: next.id });
+      expect([log.split('\n')[0], log]).toEqual(['kept', expect.stringContaining('refused')]);
+      // One that was there before stays, whatever becomes of a container that was to have it.
+      await expect(room.make({ command: ['/no/such'], volumes })).rejects.toThrow();
+      await call('containers.remove', { id: next.id });
+      expect(room.podman('volume', 'ls', '--quiet')).toContain(source);
+    } finally {
+      room.podman('volume', 'rm', '--force', source);
+    }
+  });
+
   it('starts again by itself after a failure, where it was told to', async () => {
     const folder = path.join(room.home.home, 'runs');
     mkdirSync(folder);
@@ -145,10 +170,12 @@ describe('what cannot be', () => {
 
   it('leaves nothing of a container that could not start, and says why', async () => {
     const before = (await call('containers.list', { host: 'local' })).length;
-    await expect(room.make({ command: ['/no/such'] })).rejects.toMatchObject({
+    const volumes = [{ source: room.name(), target: '/x' }];
+    await expect(room.make({ command: ['/no/such'], volumes })).rejects.toMatchObject({
       code: 'invalid-input',
       message: 'The command is not in the container.',
     });
+    expect(room.podman('volume', 'ls', '--quiet')).not.toContain(volumes[0]!.source);
     await expect(
       room.make({ source: { kind: 'local', image: 'localhost/guesthouse/none:1' } }),
     ).rejects.toMatchObject({ code: 'not-found' });

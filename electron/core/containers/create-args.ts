@@ -1,6 +1,6 @@
 import { GuesthouseError } from '../../../shared/errors.ts';
 import { type HostFacts, type LimitKind, type Limits, limitWords } from '../../../shared/model/container.ts';
-import type { ParsedContainerSpec } from '../../../shared/model/container-spec.ts';
+import { isVolumeName, type ParsedContainerSpec } from '../../../shared/model/container-spec.ts';
 import type { ContainerPlacement } from '../limits/placement.ts';
 import type { PodmanNeeds } from './engine.ts';
 import { sharesOf } from './read.ts';
@@ -137,8 +137,12 @@ export function createCommand(
       host === '' ? (hostPort === 0 ? '' : `${hostPort}:`) : `${host}:${hostPort === 0 ? '' : hostPort}:`;
     args.push(`--publish=${left}${port}/${protocol}`);
   }
-  for (const { source, target, readOnly } of spec.volumes)
-    args.push(`--volume=${source}:${target}${readOnly ? ':ro' : ''}`);
+  for (const { source, target, readOnly } of spec.volumes) {
+    // `z` labels the folder for all containers; podman's own volumes have that label from the start.
+    const labelled = facts.selinux && !isVolumeName(source);
+    const options = [...(readOnly ? ['ro'] : []), ...(labelled ? ['z'] : [])];
+    args.push(`--volume=${[source, target, ...(options.length ? [options.join(',')] : [])].join(':')}`);
+  }
   args.push(...limitArgs(spec.limits, facts), '--', image, ...spec.command);
   return {
     args,

@@ -1,5 +1,5 @@
 import { GuesthouseError } from '../../../shared/errors.ts';
-import type { ParsedContainerSpec } from '../../../shared/model/container-spec.ts';
+import { isVolumeName, type ParsedContainerSpec } from '../../../shared/model/container-spec.ts';
 import type { ContainerPlacement } from '../limits/placement.ts';
 import type { OperationContext } from '../operations/runner.ts';
 import { checkLimits, checkPlacement, createCommand, kindsOf, operationLabel } from './create-args.ts';
@@ -39,6 +39,8 @@ export async function createContainer(
   op.phase('Making the container');
   const { args, input } = createCommand(spec, image, engine.needs, facts, op.id, placement);
   let made: string | null = null;
+  const wanted = spec.volumes.map(({ source }) => source).filter(isVolumeName);
+  const volumes = wanted.length ? await volumesOf(engine) : [];
   try {
     // Without the signal: over SSH only our end would stop, and the container appear after we had looked for it.
     const { stdout } = await engine.podman(args, {
@@ -59,10 +61,18 @@ export async function createContainer(
   } catch (error) {
     // One that never ran is of no use, and its name would be taken; the error says why.
     await removeMade(engine, op.id).catch(() => {});
+    const fresh = [...new Set(wanted)].filter((name) => !volumes.includes(name));
+    // podman made it on the way; one that another container took up meanwhile it keeps.
+    for (const name of fresh) await engine.podman(['volume', 'rm', '--', name]).catch(() => {});
     if (made !== null) await group?.left(made);
     await host.refreshAfter().catch(() => {});
     throw error;
   }
+}
+
+async function volumesOf(engine: Engine): Promise<string[]> {
+  const { stdout } = await engine.podman(['volume', 'ls', '--quiet'], { timeoutMs: 30_000 });
+  return stdout.split('\n').filter(Boolean);
 }
 
 /** Removes what an operation made, by its label: a name could be another container's. */

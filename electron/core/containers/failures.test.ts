@@ -30,6 +30,15 @@ it.each([
   });
 });
 
+it('says of a folder that SELinux keeps what to give instead', () => {
+  // go-selinux's own words, which podman hands on.
+  expect(said('Error: SELinux relabeling of /etc is not allowed\n')).toMatchObject({
+    code: 'unsupported',
+    message: 'Containers cannot be given /etc.',
+    todo: expect.stringContaining('volume'),
+  });
+});
+
 it('shows what it does not know as podman said it', () => {
   expect(said('Error: something new\n')).toMatchObject({ code: 'program-failed', why: 'something new' });
 });

@@ -51,6 +51,15 @@ const rules: readonly Rule[] = [
     }),
   },
   {
+    pattern: /SELinux relabeling of (\S+) is not allowed/i,
+    make: (_place, match) => ({
+      code: 'unsupported',
+      message: `Containers cannot be given ${match[1]}.`,
+      why: 'SELinux is on there, and that folder’s label is the system’s own: with another it would not work any more.',
+      todo: 'Give it a folder of its own, or a volume.',
+    }),
+  },
+  {
     pattern: /\/dev\/net\/tun\b[^\n]*(?:Permission denied|No such file|Operation not permitted)/i,
     make: (place) => ({
       code: 'no-permission',

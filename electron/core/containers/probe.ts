@@ -110,6 +110,7 @@ interface PodmanInfo {
   readonly manager: 'systemd' | 'cgroupfs';
   readonly controllers: readonly string[];
   readonly runtime: string;
+  readonly selinux: boolean;
 }
 
 /** Reads `podman info --format json`. */
@@ -117,7 +118,7 @@ export function readInfo(text: string): PodmanInfo {
   const info = JSON.parse(text) as {
     host?: Record<string, unknown> & {
       ociRuntime?: { name?: string };
-      security?: { rootless?: boolean };
+      security?: { rootless?: boolean; selinuxEnabled?: boolean };
     };
     version?: { Version?: string };
   };
@@ -132,6 +133,7 @@ export function readInfo(text: string): PodmanInfo {
     manager: host.cgroupManager === 'systemd' ? 'systemd' : 'cgroupfs',
     controllers: Array.isArray(host.cgroupControllers) ? host.cgroupControllers.map(String) : [],
     runtime: host.ociRuntime?.name ?? '',
+    selinux: host.security?.selinuxEnabled === true,
   };
 }
 
@@ -185,6 +187,7 @@ export async function probeHost(engine: Engine, signal?: AbortSignal, ask = fals
       memory: info.memory,
       devices: machine.devices,
       needs: needWords(attempt),
+      selinux: info.selinux,
       sudoWorks: machine.has.has('sudo') && !engine.sudo,
       limits: supportOf({
         place: placeOf(engine),

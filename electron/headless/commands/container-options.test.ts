@@ -58,7 +58,8 @@ it('ports listen on this machine alone unless said otherwise', () => {
   expect(() => portOf('80')).toThrow();
 });
 
-it('folders are given with where they go', () => {
+it('folders and volumes are given with where they go', () => {
+  expect(volumeOf('data:/srv')).toEqual({ source: 'data', target: '/srv', readOnly: false });
   expect(volumeOf('/data:/srv:ro')).toEqual({ source: '/data', target: '/srv', readOnly: true });
   for (const text of ['/data', '/data:/srv:rx', '/a:/b:ro:c']) expect(() => volumeOf(text), text).toThrow();
 });

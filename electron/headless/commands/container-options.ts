@@ -121,6 +121,8 @@ export function portOf(text: string): { address: string; hostPort: number; port:
 export function volumeOf(text: string): { source: string; target: string; readOnly: boolean } {
   const [source = '', target = '', mode, more] = text.split(':');
   if (!source || !target || more !== undefined || (mode !== undefined && mode !== 'ro' && mode !== 'rw'))
-    throw new InvalidArgumentError('A folder is given like /data:/srv or /data:/srv:ro.');
+    throw new InvalidArgumentError(
+      'A folder is given like /data:/srv or /data:/srv:ro, a volume like data:/srv.',
+    );
   return { source, target, readOnly: mode === 'ro' };
 }

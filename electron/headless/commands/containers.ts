@@ -134,7 +134,12 @@ function registerRun(group: Command, runner: Runner): void {
         collect,
         [],
       )
-      .option('--volume <folder:target[:ro]>', 'give it a folder of the host', collect, [])
+      .option(
+        '--volume <source:target[:ro]>',
+        'give it a folder of the host, or a volume by its name',
+        collect,
+        [],
+      )
       .option(
         '--env <name=value>',
         'a variable; a value from a file descriptor is safer, see --env-stdin',

@@ -158,7 +158,12 @@ export function NewContainerDialog({ host: wantedHost }: { host: string | null }
         />
       )}
       <Disclosure title="Ports, folders, variables and restart">
-        <PortsAndFolders form={form} put={put} problems={checked.problems} />
+        <PortsAndFolders
+          form={form}
+          put={put}
+          problems={checked.problems}
+          selinux={facts?.selinux ?? false}
+        />
       </Disclosure>
     </Dialog>
   );

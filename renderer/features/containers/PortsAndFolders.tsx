@@ -14,15 +14,20 @@ const restartWords: Readonly<Record<Restart, string>> = {
   always: 'Always',
 };
 
+const folder = { source: '', target: '/data' };
+
 /** The rest of the wizard: what most containers do without. */
 export function PortsAndFolders({
   form,
   put,
   problems,
+  selinux,
 }: {
   form: NewForm;
   put: (patch: Partial<NewForm>) => void;
   problems: Readonly<Record<string, string>>;
+  /** It is on, on that host. */
+  selinux: boolean;
 }) {
   const at = <T,>(list: readonly T[], index: number, patch: Partial<T>) =>
     list.map((one, i) => (i === index ? { ...one, ...patch } : one));
@@ -85,11 +90,11 @@ export function PortsAndFolders({
           <div key={index} className={css.rows}>
             <div className={css.pair}>
               <TextField
-                label="Folder on the host"
+                label={volume.named ? 'Volume' : 'Folder on the host'}
                 value={volume.source}
                 onChange={(source) => put({ volumes: at(form.volumes, index, { source }) })}
                 mono
-                placeholder="/home/you/data"
+                placeholder={volume.named ? 'data' : '/home/you/data'}
               />
               <TextField
                 label="In the container"
@@ -100,7 +105,7 @@ export function PortsAndFolders({
               />
               <IconButton
                 icon={<X size={16} />}
-                label="Take this folder out"
+                label={volume.named ? 'Take this volume out' : 'Take this folder out'}
                 onPress={() => put({ volumes: without(form.volumes, index) })}
               />
             </div>
@@ -108,9 +113,9 @@ export function PortsAndFolders({
               checked={!volume.readOnly}
               onChange={(writable) => put({ volumes: at(form.volumes, index, { readOnly: !writable }) })}
               hint={
-                volume.readOnly
-                  ? 'The container may read everything in that folder.'
-                  : 'The container may read, change and delete everything in that folder.'
+                volume.named
+                  ? 'podman keeps it under this name, and makes it where there is none. It stays when the container goes, and others may use it.'
+                  : `The container may ${volume.readOnly ? 'read' : 'read, change and delete'} everything in that folder.${selinux ? ' SELinux is on there: the folder gets the label all containers may use.' : ''}`
               }
             >
               It may write there
@@ -123,12 +128,17 @@ export function PortsAndFolders({
         <div>
           <Button
             size="small"
-            onPress={() =>
-              put({ volumes: [...form.volumes, { source: '', target: '/data', readOnly: true }] })
-            }
+            onPress={() => put({ volumes: [...form.volumes, { ...folder, named: false, readOnly: true }] })}
           >
             <Plus size={14} aria-hidden="true" />
             Give it a folder
+          </Button>{' '}
+          <Button
+            size="small"
+            onPress={() => put({ volumes: [...form.volumes, { ...folder, named: true, readOnly: false }] })}
+          >
+            <Plus size={14} aria-hidden="true" />
+            Give it a volume
           </Button>
         </div>
       </div>

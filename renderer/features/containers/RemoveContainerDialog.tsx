@@ -28,7 +28,8 @@ export function RemoveContainerDialog({ id }: { id: string }) {
     >
       <p>
         {runs && 'It runs and is stopped first. '}
-        What it wrote into its own file system is lost. Its image and the folders it was given stay.
+        What it wrote into its own file system is lost. Its image, and the folders and volumes it was given,
+        stay.
       </p>
       <Checkbox
         checked={volumes}

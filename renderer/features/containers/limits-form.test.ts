@@ -15,6 +15,7 @@ const facts = (refused: readonly LimitKind[] = []): HostFacts => ({
   memory: 2 ** 30,
   devices: [{ path: '/dev/vda', size: 2 ** 30 }],
   needs: [],
+  selinux: false,
   sudoWorks: false,
   limits: limitKinds.map((kind) => ({
     kind,

@@ -47,7 +47,10 @@ describe('the wizard', () => {
     expect(wrong({ kind: 'debian', packages: 'nginx --force' })).toEqual(['packages']);
     expect(wrong({ kind: 'pull', image: '--all' })).toEqual(['image']);
     expect(wrong({ kind: 'tar', path: '' })).toEqual(['path']);
-    expect(wrong({ volumes: [{ source: 'x', target: '/y', readOnly: true }] })).toEqual(['volumes']);
+    const volume = { named: false, source: '/x', target: '/y', readOnly: true };
+    for (const patch of [{ source: 'x:z' }, { source: '-x' }, { source: 'x/y' }, { target: 'y' }])
+      expect(wrong({ volumes: [{ ...volume, ...patch }] }), JSON.stringify(patch)).toEqual(['volumes']);
+    expect(wrong({ volumes: [volume, { ...volume, named: true, source: 'data' }] })).toEqual([]);
   });
 
   it('names an image after its file', () => {

@@ -25,6 +25,8 @@ export interface NewForm {
   readonly env: string;
   readonly ports: readonly { readonly hostPort: number; readonly port: number; readonly everyone: boolean }[];
   readonly volumes: readonly {
+    /** A volume of podman's own, by name, and no folder. */
+    readonly named: boolean;
     readonly source: string;
     readonly target: string;
     readonly readOnly: boolean;
@@ -117,7 +119,7 @@ export function checkNew(
       hostPort: Number.isNaN(hostPort) ? 0 : hostPort,
       port,
     })),
-    volumes: form.volumes.map((volume) => ({ ...volume })),
+    volumes: form.volumes.map(({ named: _, ...volume }) => volume),
     restart: form.restart,
     group: form.group || null,
     network: form.network,
