@@ -97,7 +97,9 @@ export function isCancelled(error: unknown): boolean {
 /** Turns anything thrown into data. Unknown errors keep their message, but never a stack: stacks name paths. */
 export function toWire(error: unknown): WireError {
   if (error instanceof GuesthouseError) {
-    const { code, message, why, todo, detail, subject } = error;
+    const { code, message, why, todo, subject } = error;
+    // A program's one line may be the reason and all there is: it is said once.
+    const detail = error.detail?.trim() === why ? undefined : error.detail;
     return { code, message, why, todo, detail, subject };
   }
   if (isCancelled(error)) return { code: 'cancelled', message: 'Cancelled' };

@@ -2,12 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GuesthouseError, toWire } from '../../shared/errors.ts';
 import type { Operation } from '../../shared/model/operation.ts';
 import type { ClonePlan, CloneResult } from '../../shared/model/template.ts';
 import { amount, publicKeysIn, whole } from './commands/create.ts';
 import { cancelledText } from './commands/templates.ts';
 import { exitCodeOf } from './exit-codes.ts';
-import { byName, deletedLines, facts, Progress, plain, size, table, told } from './output.ts';
+import { byName, deletedLines, errorText, facts, Progress, plain, size, table, told } from './output.ts';
 import { portPair } from './port-pair.ts';
 import { resolve } from './resolve.ts';
 
@@ -108,6 +109,14 @@ describe('what is printed', () => {
         ['Gone', null],
       ]),
     ).toBe('A:    1\nLong: 2');
+  });
+  it('says a program’s one line once, and more of them behind it', () => {
+    const failed = (detail: string) =>
+      errorText(
+        toWire(new GuesthouseError('program-failed', 'tar failed.', { why: 'No such file', detail })),
+      );
+    expect(failed('No such file\n')).toBe('tar failed.\nNo such file');
+    expect(failed('first\nNo such file')).toBe('tar failed.\nNo such file\n\nfirst\nNo such file');
   });
   it('tells two of one name apart, and only those', () => {
     const nameOf = told([
