@@ -214,7 +214,12 @@ export async function createCore(deps: CoreDeps): Promise<Core> {
       start: () => guests.start(),
       close: () => guests.close(),
     },
-    { handlers: templates.handlers, snapshot: () => ({ templates: templates.snapshot() }) },
+    {
+      handlers: templates.handlers,
+      snapshot: () => ({ templates: templates.snapshot() }),
+      start: () => templates.start(),
+      close: () => templates.close(),
+    },
     { handlers: identity.handlers },
     { handlers: seedHandlers },
     { handlers: hardware.handlers },

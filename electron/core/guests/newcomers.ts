@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import type { Log } from '../platform/log.ts';
 import { type LoadingDeps, loadOne } from './loading.ts';
 
 /** Milliseconds a new folder is left alone: one of our own is added by who makes it, a copy may still be coming in. */
@@ -28,24 +29,33 @@ export async function takeInNew(deps: LoadingDeps): Promise<boolean> {
 
 /** Looks for newcomers whenever something in the folder of guests changes. @returns how to stop */
 export function watchNewcomers(deps: LoadingDeps): () => void {
+  return watchFolder(deps.paths.guests, deps.log, () => takeInNew(deps));
+}
+
+/**
+ * Calls back when folders came into a folder of the library or left it, once it is quiet, and again while not all is seen.
+ * @param look false: something is not whole yet
+ * @returns how to stop
+ */
+export function watchFolder(folder: string, log: Log, look: () => Promise<boolean>): () => void {
   let watcher: FSWatcher | null = null;
   let timer: NodeJS.Timeout | undefined;
   let tries = 0;
   const later = () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      takeInNew(deps).then(
+      look().then(
         // A large copy takes a while; what never gets a definition is not waited for without end.
         (all) => {
           if (!all && tries++ < 20) later();
         },
-        (error) => deps.log.error('the library could not be read again', error),
+        (error) => log.error('the library could not be read again', error),
       );
     }, settles + 500);
     timer.unref();
   };
   try {
-    watcher = watch(deps.paths.guests, { persistent: false }, () => {
+    watcher = watch(folder, { persistent: false }, () => {
       tries = 0;
       later();
     });

@@ -123,10 +123,16 @@ export function createKeys(deps: KeysDeps): Keys {
 
   async function find(ref: string): Promise<Key> {
     const { keys } = await scan();
+    const named = keys.filter(({ name }) => name === ref);
     const key =
       keys.find(({ id }) => id === ref) ??
-      keys.find(({ name }) => name === ref) ??
+      named[0] ??
       keys.find((k) => k.path === ref || k.publicPath === ref);
+    if (named.length > 1 && key === named[0])
+      throw new GuesthouseError('invalid-input', `Several keys are named ${ref}.`, {
+        todo: `Use one of their ids: ${named.map(({ id }) => id).join(', ')}.`,
+        subject: ref,
+      });
     if (!key)
       throw new GuesthouseError('not-found', `There is no key named ${ref}.`, {
         todo: 'List the keys: guesthouse keys list',

@@ -251,6 +251,16 @@ describe('keys', () => {
     });
   });
 
+  it('does not guess which of two keys of one name is meant', async () => {
+    await create({ name: 'k' });
+    await create({ name: 'k', location: 'app' });
+    await expect(call('keys.publicText', { id: 'k' })).rejects.toMatchObject({
+      code: 'invalid-input',
+      todo: expect.stringContaining('ssh:k, app:k'),
+    });
+    expect(await call('keys.publicText', { id: 'app:k' })).toMatch(/^ssh-ed25519 /);
+  });
+
   it('tells when files or their modes change', async () => {
     await create({ name: 'k' });
     access.start();

@@ -134,6 +134,14 @@ describe('servers', () => {
     await expect(call('servers.remove', { id: 'gate' })).rejects.toMatchObject({ code: 'wrong-state' });
   });
 
+  it('takes no connection to a name that two guests have', async () => {
+    access.close();
+    open([guest, { ...guest, id: 'web-01-copy' }]);
+    const error = { code: 'invalid-input', todo: expect.stringContaining('web-01-copy') };
+    await expect(call('ssh.command', { target: guest.name })).rejects.toMatchObject(error);
+    expect(await call('ssh.command', { target: 'web-01-copy' })).toHaveProperty('argv');
+  });
+
   it('offers the hosts of ~/.ssh/config as ssh understands them', async () => {
     writeConfig(
       'Include extra\nHost a "b c" *.lab !x\n  HostName a.example\n  User me\nHost=eq\n  Port 99\nMatch host z\n  User q\nHost *\n  Port 2200\n',

@@ -39,10 +39,17 @@ export async function configFileFor(paths: LibraryPaths, readable: (file: string
   return (await readable(file)) ? file : 'none';
 }
 
+/** By id, else by name without case. @throws {GuesthouseError} `invalid-input` when several are meant */
 function pick<T extends { id: string; name: string }>(list: readonly T[], ref: string): T | undefined {
-  return (
-    list.find(({ id }) => id === ref) ?? list.find(({ name }) => name.toLowerCase() === ref.toLowerCase())
-  );
+  const byId = list.find(({ id }) => id === ref);
+  if (byId) return byId;
+  const named = list.filter(({ name }) => name.toLowerCase() === ref.toLowerCase());
+  if (named.length > 1)
+    throw new GuesthouseError('invalid-input', `Several machines are named ${ref}.`, {
+      todo: `Use one of their ids: ${named.map(({ id }) => id).join(', ')}.`,
+      subject: ref,
+    });
+  return named[0];
 }
 
 /** Resolves guests and servers, by id or name, to how ssh reaches them. */
@@ -52,7 +59,7 @@ export class Targets {
     private readonly readable: (file: string) => Promise<boolean>,
   ) {}
 
-  /** @throws {GuesthouseError} `not-found`; `wrong-state` for a guest without an SSH address */
+  /** @throws {GuesthouseError} `not-found`; `invalid-input` when several are meant; `wrong-state` for a guest without an SSH address */
   async resolve(ref: string): Promise<SshTarget> {
     const guest = pick(this.sources.guests.list(), ref);
     if (guest) return this.guest(guest);

@@ -96,6 +96,10 @@ it('one whose disk is in use meanwhile says what it misses, and follows when it 
 
 it('a copy is a template of its own, which no clone holds and clones can be made of', async () => {
   cpSync(at('second'), at('copy'), { recursive: true });
+  // Seen without being asked for.
+  await expect
+    .poll(async () => (await test.core.call('core.snapshot', undefined)).templates.map(({ name }) => name))
+    .toEqual(['copy', 'debian']);
   const [copy, original] = await templates();
   expect(copy).toMatchObject({ name: 'copy', folder: at('copy'), problem: null, linkedClones: [] });
   expect(copy!.disks[0]!.file).toMatch(new RegExp(`^${at('copy')}/`));

@@ -11,6 +11,7 @@ import type { Creator } from '../guests/create.ts';
 import { describeDisks } from '../guests/describe.ts';
 import type { Lifecycle, LifecycleDeps } from '../guests/lifecycle.ts';
 import { libraryPolicy, refresh } from '../guests/loading.ts';
+import { watchFolder } from '../guests/newcomers.ts';
 import { refuseSnapshots } from '../guests/snapshots/store.ts';
 import { assertNameFree, nameKey, nameOf, type StoredGuest } from '../guests/store.ts';
 import type { OperationContext } from '../operations/runner.ts';
@@ -38,6 +39,7 @@ type TemplateCall = Extract<keyof Handlers, `templates.${string}` | `clones.${st
 export function createTemplates(deps: TemplatesDeps) {
   const { paths, registry, runner, log } = deps;
   const store = new TemplateStore(paths, log);
+  let stopLooking = () => {};
   let rows = new Map<string, Template>();
   const plans = new Map<string, SealPlanSecret>();
   const names = async () => [
@@ -305,5 +307,14 @@ export function createTemplates(deps: TemplatesDeps) {
       await reload();
       await sweep();
     },
+    /** Sees from now on what somebody copies or renames in the folder of templates. */
+    start(): void {
+      stopLooking = watchFolder(paths.templates, log, async () => {
+        await followMoved();
+        // One with a problem may be a copy that is still coming in.
+        return (await reload()).every(({ problem }) => problem === null);
+      });
+    },
+    close: () => stopLooking(),
   };
 }

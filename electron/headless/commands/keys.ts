@@ -9,7 +9,13 @@ import type { Answer, Run, Runner } from '../run.ts';
 
 async function keyOf(run: Run, ref: string): Promise<Key> {
   const { keys } = await run.core.call('keys.list', undefined);
-  const key = keys.find(({ id }) => id === ref) ?? keys.find(({ name }) => name === ref);
+  const [first, second] = keys.filter(({ name }) => name === ref);
+  const key = keys.find(({ id }) => id === ref) ?? first;
+  if (second && key === first)
+    throw new GuesthouseError('invalid-input', `Several keys are named ${ref}.`, {
+      todo: `Use an id: ${keys.flatMap(({ id, name }) => (name === ref ? [id] : [])).join(', ')}.`,
+      subject: ref,
+    });
   if (!key) throw new GuesthouseError('not-found', `There is no key named ${ref}.`, { subject: ref });
   return key;
 }
