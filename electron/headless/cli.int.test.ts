@@ -155,17 +155,6 @@ describe('the command line', () => {
     // Not in existence, or a dead entry that nobody has collected.
     expect(existsSync(`/proc/${shown.guest.pid}/exe`)).toBe(false);
 
-    expect((await run('snapshot', 'take', 'tiny', 'first')).code).toBe(0);
-    const kept = async () => JSON.parse((await run('snapshot', 'list', 'tiny', '--json')).stdout).snapshots;
-    expect(await run('snapshot', 'delete', 'tiny', 'first')).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('--yes'),
-    });
-    expect(await kept()).toMatchObject([{ name: 'first' }]);
-    expect((await run('snapshot', 'delete', 'tiny', 'second')).code).toBe(3);
-    expect((await run('snapshot', 'delete', 'tiny', 'first', '--yes')).stdout).toContain('is deleted');
-    expect(await kept()).toEqual([]);
-
     expect((await run('rename', 'tiny', 'Small')).code).toBe(0);
     const asked = await run('delete', 'small');
     expect(asked).toMatchObject({ code: 2, stdout: expect.stringContaining('domain.xml') });
@@ -266,6 +255,17 @@ describe('templates, clones and identities', () => {
     ]);
     expect(new Set(web.map((row: { facts: { machineId: string } }) => row.facts.machineId)).size).toBe(2);
     expect((await run('template', 'delete', 'direct', '--yes')).code).toBe(0);
+
+    expect(await run('snapshot', 'take', 'web-2', 'first')).toMatchObject({ code: 0 });
+    const kept = async () => JSON.parse((await run('snapshot', 'list', 'web-2', '--json')).stdout).snapshots;
+    expect(await run('snapshot', 'delete', 'web-2', 'first')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--yes'),
+    });
+    expect(await kept()).toMatchObject([{ name: 'first' }]);
+    expect((await run('snapshot', 'delete', 'web-2', 'second')).code).toBe(3);
+    expect((await run('snapshot', 'delete', 'web-2', 'first', '--yes')).stdout).toContain('is deleted');
+    expect(await kept()).toEqual([]);
 
     // Its definition still names the original's disk: only the copy's own is read and written.
     const original = (await readdir(guests)).find((name) => name.startsWith('web-1'))!;
