@@ -157,7 +157,7 @@ export function NewContainerDialog({ host: wantedHost }: { host: string | null }
           ]}
         />
       )}
-      <Disclosure title="Ports, folders, variables and restart">
+      <Disclosure title="Ports, folders, volumes, variables and restart">
         <PortsAndFolders
           form={form}
           put={put}
