@@ -1,16 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp, get } from 'node:http';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import * as path from 'node:path';
 import { decode, encode } from 'dns-packet';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { silentLog } from '../platform/log.ts';
 import { processStat } from '../platform/proc.ts';
+import { Cable } from '../testing/network-cable.ts';
 import { networkHostForTests } from '../testing/network-host.ts';
 import { type TempHome, tempHome } from '../testing/temp-home.ts';
-import { encodeFrame, FrameDecoder } from './framing.ts';
 import { networkFiles } from './host.ts';
-import { NetworkLink } from './link.ts';
+import { createNetworks } from './index.ts';
+import { NetworkLink, networkDir } from './link.ts';
 import {
   broadcastMac,
   checksum,
@@ -20,100 +22,42 @@ import {
   readIp,
   readIpv4,
   readMac,
-  udpFrame,
 } from './packets.ts';
 import type { NetworkConfig } from './protocol.ts';
 
 // A network's real process with its real way out. Its guests are sockets of this test: they can lie as no system would.
-
-class Cable {
-  readonly frames: Buffer[] = [];
-  private socket: Socket | null = null;
-  private server: Server | null = null;
-  private wake = () => {};
-
-  constructor(
-    readonly file: string,
-    readonly mac: string,
-    readonly ip: string,
-  ) {}
-
-  listen(): Promise<void> {
-    this.server = createServer((socket) => {
-      this.socket = socket;
-      const decoder = new FrameDecoder();
-      socket.on('data', (chunk) => {
-        this.frames.push(...decoder.push(chunk));
-        this.wake();
-      });
-      socket.on('error', () => {});
-      this.wake();
-    });
-    return new Promise((resolve) => this.server!.listen(this.file, resolve));
-  }
-
-  async plugged(): Promise<void> {
-    while (!this.socket || this.socket.destroyed) await this.next();
-  }
-
-  async unplugged(): Promise<void> {
-    const { socket } = this;
-    while (this.socket === socket && !socket!.destroyed) await this.next();
-  }
-
-  raw(bytes: Uint8Array): void {
-    this.socket!.write(bytes);
-  }
-  send(frame: Uint8Array): void {
-    this.raw(encodeFrame(frame));
-  }
-  udp(
-    to: { mac: string; ip: string; port: number },
-    data: Uint8Array,
-    from = { mac: this.mac, ip: this.ip, port: 68 },
-  ) {
-    this.send(udpFrame({ from, to, data }));
-  }
-
-  /** The first frame that `accept` takes; frames before it are dropped. */
-  async heard<T>(accept: (frame: Buffer) => T | null | false | undefined): Promise<T> {
-    for (;;) {
-      for (let frame = this.frames.shift(); frame; frame = this.frames.shift()) {
-        const found = accept(frame);
-        if (found) return found;
-      }
-      await this.next();
-    }
-  }
-
-  close(): void {
-    this.socket?.destroy();
-    this.server?.close();
-  }
-
-  private next(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, 50);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-}
 
 const router = '52:55:0a:4d:00:01';
 let home: TempHome;
 let dir = '';
 let child: ChildProcess;
 let link: NetworkLink;
+let program: readonly string[];
 let config: NetworkConfig;
 let a: Cable;
 let b: Cable;
 
+/** Starts the network's process. */
+async function serve(): Promise<void> {
+  child = spawn(program[0]!, [...program.slice(1), dir], { stdio: 'inherit' });
+  for (;;) {
+    const found = await NetworkLink.connect(dir);
+    if (found) {
+      link = found;
+      break;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await link.ask({ do: 'configure', config });
+}
+const ended = () =>
+  child.exitCode !== null || child.signalCode !== null
+    ? null
+    : new Promise((resolve) => child.once('exit', resolve));
+
 beforeAll(async () => {
   home = tempHome();
-  dir = path.join(home.paths.runtime, 'n');
+  dir = networkDir(home.paths.runtime, 'default');
   mkdirSync(dir, { recursive: true });
   a = new Cable(path.join(dir, 'a'), '52:54:00:00:00:0a', '10.77.0.10');
   b = new Cable(path.join(dir, 'b'), '52:54:00:00:00:0b', '10.77.0.11');
@@ -137,17 +81,8 @@ beforeAll(async () => {
     })),
   };
   writeFileSync(networkFiles(dir).config, JSON.stringify(config));
-  const [program, ...args] = networkHostForTests(home.home);
-  child = spawn(program!, [...args, dir], { stdio: 'inherit' });
-  for (;;) {
-    const found = await NetworkLink.connect(dir);
-    if (found) {
-      link = found;
-      break;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  await link.ask({ do: 'configure', config });
+  program = networkHostForTests(home.home);
+  await serve();
   await a.plugged();
   await b.plugged();
 });
@@ -156,10 +91,8 @@ afterAll(async () => {
   a?.close();
   b?.close();
   // Not killed: its way out would outlive it.
-  if (child && child.exitCode === null && child.signalCode === null) {
-    child.kill('SIGTERM');
-    await new Promise((resolve) => child.once('exit', resolve));
-  }
+  child?.kill('SIGTERM');
+  if (child) await ended();
   home?.remove();
 });
 
@@ -370,4 +303,24 @@ it('has no way out left when it says that it ended, with whatever it was told be
   await link.ask({ do: 'end' });
   expect(processStat(old)).toBeNull();
   expect(() => process.kill(pid(), 0)).toThrow(/ENOENT|ESRCH/);
+});
+
+it('that was killed leaves a way out, which the next core ends, whether a guest needs the network or not', async () => {
+  await ended();
+  await serve();
+  const pid = Number(readFileSync(path.join(dir, 'out.pid'), 'utf8'));
+  child.kill('SIGKILL');
+  await ended();
+  expect(processStat(pid)).not.toBeNull();
+  const networks = createNetworks({
+    paths: home.paths,
+    log: silentLog,
+    announce: () => {},
+    host: ['/not-started-here'],
+    guests: () => [],
+    onAddresses: () => {},
+  });
+  await networks.load();
+  expect(processStat(pid)).toBeNull();
+  networks.close();
 });

@@ -6,6 +6,7 @@ import type { LibraryPaths } from '../platform/paths.ts';
 import { findProgram } from '../qemu/accelerators.ts';
 import { NetworkLink, networkDir } from './link.ts';
 import { type Card, cardsOn, type NetworkGuest } from './members.ts';
+import { endLeftOver } from './out.ts';
 import type { NetworkStatus } from './protocol.ts';
 import { assignLeases, type NetworkRecord, type NetworkStore } from './store.ts';
 import { configOf, rowOf, takenAddresses } from './view.ts';
@@ -76,10 +77,11 @@ export class LiveNetwork {
     this.losses = [];
   }
 
-  /** A process that outlived the last owner, where there is one. */
+  /** A process that outlived the last owner, where there is one; of one that was killed, what it left is ended. */
   async adopt(): Promise<void> {
-    const link = await NetworkLink.connect(networkDir(this.deps.paths.runtime, this.record.name));
-    if (!link) return;
+    const dir = networkDir(this.deps.paths.runtime, this.record.name);
+    const link = await NetworkLink.connect(dir);
+    if (!link) return endLeftOver(dir);
     this.join(link);
     this.state = 'on';
   }

@@ -15,6 +15,8 @@ export const maxWaiting = 1 << 20;
 /** Milliseconds QEMU has to end when asked. */
 const endMs = 2000;
 
+const pidName = 'out.pid';
+
 interface Forward {
   readonly proto: 'tcp' | 'udp';
   readonly hostAddress: string;
@@ -50,14 +52,14 @@ export class WayOut {
   /** Starts it and joins its stream. @throws when QEMU does not come up */
   async start(config: NetworkConfig): Promise<void> {
     const file = (name: string) => path.join(this.dir, name);
-    await endLeftOver(file('out.pid'));
+    await endLeftOver(this.dir);
     for (const name of ['out.sock', 'out.qmp']) await fs.rm(file(name), { force: true });
     if (this.closed) throw new Error('it was closed meanwhile');
     const unix = (name: string) => ({ type: 'unix', path: file(name) });
     const argv = [
       ...['-machine', 'none', '-nodefaults', '-no-user-config', '-display', 'none'],
       ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
-      ...['-pidfile', file('out.pid')],
+      ...['-pidfile', file(pidName)],
       ...['-chardev', `socket,id=qmp,path=${file('out.qmp').replaceAll(',', ',,')},server=on,wait=off`],
       ...['-mon', 'chardev=qmp,mode=control'],
       '-netdev',
@@ -168,8 +170,12 @@ export class WayOut {
   }
 }
 
-/** A way out whose network was killed holds its forwards' ports: it is ended, once it is surely that process. */
-async function endLeftOver(pidfile: string): Promise<void> {
+/**
+ * A way out whose network was killed holds its forwards' ports: it is ended, once it is surely that process.
+ * @param dir the network's folder
+ */
+export async function endLeftOver(dir: string): Promise<void> {
+  const pidfile = path.join(dir, pidName);
   const pid = Number((await fs.readFile(pidfile, 'utf8').catch(() => '')).trim());
   if (!Number.isInteger(pid) || pid <= 1) return;
   if (!path.basename(executableOf(pid) ?? '').startsWith('qemu-system')) return;
