@@ -7,7 +7,7 @@ import { define, guestFolder, makeDisk, makeTree } from '../identity/testing/sma
 import { openTestCore, type TestCore } from '../testing/core.ts';
 import { type TempHome, tempHome } from '../testing/temp-home.ts';
 
-// A template's folder is copied, renamed and taken away by hand, with linked clones on its disk. Nothing boots here.
+// A template's folder is copied, renamed and taken away by hand, with linked clones on its disk.
 let home: TempHome;
 let test: TestCore;
 let scratch = '';
@@ -60,6 +60,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await release();
+  await test?.core.call('guests.forceOff', { id: 'a' }).catch(() => {});
   await test?.close();
   home?.remove();
   if (scratch) rmSync(scratch, { recursive: true, force: true });
@@ -109,12 +110,26 @@ it('a copy is a template of its own, which no clone holds and clones can be made
   expect((await named('c')).disks[0]!.backing).toMatch(new RegExp(`^${at('copy')}/`));
 });
 
+it('a clone that runs meanwhile goes on, and follows when it is off', async () => {
+  await test.done(await test.core.call('guests.start', { id: 'a' }));
+  renameSync(at('second'), at('third'));
+  const backing = async (name: string) => (await named(name)).disks[0]!.backing;
+  await expect.poll(() => backing('b')).toMatch(new RegExp(`^${at('third')}/`));
+  expect(await named('a')).toMatchObject({ state: 'running' });
+  expect(await backing('a')).toMatch(new RegExp(`^${at('second')}/`));
+  await test.core.call('guests.forceOff', { id: 'a' });
+  await expect.poll(() => backing('a')).toMatch(new RegExp(`^${at('third')}/`));
+  expect(await named('a')).toMatchObject({ state: 'off', problem: null });
+  await test.done(await test.core.call('guests.start', { id: 'a' }));
+  await test.core.call('guests.forceOff', { id: 'a' });
+});
+
 it('without it a clone says so, and is as before when it is put back', async () => {
   const away = path.join(home.home, 'away');
-  await whileClosed(() => renameSync(at('second'), away));
-  const lost = { code: 'disk-missing', why: expect.stringContaining(at('second')) };
+  await whileClosed(() => renameSync(at('third'), away));
+  const lost = { code: 'disk-missing', why: expect.stringContaining(at('third')) };
   expect(await named('b')).toMatchObject({ state: 'broken', problem: lost });
   await expect(test.core.call('guests.start', { id: 'b' })).rejects.toMatchObject(lost);
-  await whileClosed(() => renameSync(away, at('second')));
+  await whileClosed(() => renameSync(away, at('third')));
   expect(await named('b')).toMatchObject({ state: 'off', problem: null });
 });
