@@ -91,6 +91,12 @@ it('follows a folder that was renamed, remembers the old name until all know, an
   renameSync(at('deb-2'), at('deb-3'));
   expect(disk('deb-3', await byId())).toBe(at('deb-3/vda.raw'));
   expect(await store.movedFrom('deb-3')).toEqual([at('deb-1'), at('deb-2')]);
+  // A copy made meanwhile is nobody's new place, and a folder that is there again nobody's old one.
+  cpSync(at('deb-3'), at('copy'), { recursive: true, preserveTimestamps: true });
+  expect(disk('copy', await byId())).toBe(at('copy/vda.raw'));
+  expect(await store.movedFrom('copy')).toEqual([]);
+  mkdirSync(at('deb-2'));
+  expect(await store.movedFrom('deb-3')).toEqual([at('deb-1')]);
   await store.arrived('deb-3');
   expect(await store.movedFrom('deb-3')).toEqual([]);
 });

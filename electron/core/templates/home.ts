@@ -35,16 +35,21 @@ export class TemplateStore extends GuestStore {
     return found;
   }
 
-  /** Folders this template had, on which something may still stand. */
+  /** Folders this template had, on which something may still stand: not one that is there again, whoever's it is. */
   async movedFrom(id: string): Promise<string[]> {
-    const names = (await readTextIfAny(path.join(this.folder(id), movedFile)))?.split('\n') ?? [];
-    return names
-      .filter((name) => name !== '' && name === path.basename(name))
-      .map((name) => this.folder(name));
+    const gone: string[] = [];
+    for (const name of await this.oldNames(id))
+      if (!(await exists(this.folder(name)))) gone.push(this.folder(name));
+    return gone;
   }
 
   async arrived(id: string): Promise<void> {
     await fs.rm(path.join(this.folder(id), movedFile), { force: true });
+  }
+
+  private async oldNames(id: string): Promise<string[]> {
+    const names = (await readTextIfAny(path.join(this.folder(id), movedFile)))?.split('\n') ?? [];
+    return names.filter((name) => name === path.basename(name) && /^[^.]/.test(name));
   }
 
   private async atHome(stored: StoredGuest, all: readonly StoredGuest[]): Promise<StoredGuest> {
@@ -83,9 +88,11 @@ export class TemplateStore extends GuestStore {
     const own = asItself(home.domain, id, others);
     const beside = path.dirname(home.from) === path.dirname(folder);
     if (!home.copied && beside) {
-      const names = [...(await this.movedFrom(id)), home.from].map((old) => path.basename(old));
-      await writeAtomic(path.join(folder, movedFile), [...new Set(names)].join('\n'));
+      const names = new Set([...(await this.oldNames(id)), path.basename(home.from)]);
+      await writeAtomic(path.join(folder, movedFile), [...names].join('\n'));
     }
+    // What stood on the original's old folder follows the original.
+    if (home.copied) await this.arrived(id);
     const brought = { ...stored, domain: own, text: own.text };
     // A copy's files have another time, and nothing stands on them yet.
     if (home.copied && sealed)

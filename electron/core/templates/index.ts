@@ -104,7 +104,8 @@ export function createTemplates(deps: TemplatesDeps) {
   const followMoved = () =>
     aloneWithBases(async () => {
       waiting.clear();
-      for (const { id, folder } of await store.list()) {
+      for (const { id, folder, domain } of await store.list()) {
+        if (!domain) continue; // a copy that is still coming in, perhaps
         const old = await store.movedFrom(id);
         const held: string[] = [];
         for (const from of old) {
