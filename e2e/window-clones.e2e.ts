@@ -1,7 +1,6 @@
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, type Page, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import {
   actionTestId,
   bulkTestId,
@@ -15,43 +14,14 @@ import {
 import type { Bridge } from '../shared/ipc/contract.ts';
 import type { IdentityReport } from '../shared/model/identity.ts';
 import { expectAccessible } from './lib/axe.ts';
-import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
-import { endGuests, shareStarters } from './lib/library.ts';
+import { shareStarters } from './lib/library.ts';
+import { errors, home, openWindow, page, resize, shot } from './lib/window.ts';
 
 test.describe.configure({ mode: 'serial' });
 
-let home: Home;
-let launched: Launched;
-let page: Page;
-const errors: string[] = [];
 const minute = 60_000;
 
-async function launch(): Promise<void> {
-  launched = await launchApp({ home });
-  ({ page } = launched);
-  page.on('console', (message) => {
-    if (message.type() === 'error') errors.push(message.text());
-  });
-  page.on('pageerror', (error) => errors.push(error.message));
-  await page.getByTestId(testIds.app).waitFor();
-}
-
-test.beforeAll(async () => {
-  home = await makeHome();
-  shareStarters(home);
-  await launch();
-});
-test.afterAll(async () => {
-  if (launched) await endGuests(page);
-  await launched?.close();
-  if (home) await rm(home.root, { recursive: true, force: true });
-});
-
-const shots = process.env.GUESTHOUSE_SHOTS;
-/** For whoever looks at the window with their own eyes: $GUESTHOUSE_SHOTS is a folder. */
-async function shot(name: string): Promise<void> {
-  if (shots) await page.screenshot({ path: join(shots, `${name}.png`) });
-}
+openWindow(shareStarters);
 
 const dialog = (id: string) => page.getByTestId(id);
 const go = (section: string) => page.getByTestId(navTestId(section)).click();
@@ -302,13 +272,8 @@ test('a template is made straight from the starter, without a guest', async () =
 });
 
 test('at 900 by 600 every page and wizard fits its width', async () => {
-  const size = (width: number, height: number) =>
-    launched.app.evaluate(
-      ({ BrowserWindow }, [w, h]) => BrowserWindow.getAllWindows()[0]?.setContentSize(w ?? 0, h ?? 0),
-      [width, height],
-    );
   const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
-  await size(900, 600);
+  await resize(900, 600);
   await go('templates');
   await shot('small-templates');
   await page.getByRole('button', { name: 'Details' }).click();
@@ -332,7 +297,7 @@ test('at 900 by 600 every page and wizard fits its width', async () => {
   await expect(page.getByTestId(testIds.identityProblems)).toBeVisible();
   expect(await fits()).toBe(true);
   await shot('small-identity');
-  await size(1280, 800);
+  await resize(1280, 800);
   await page.emulateMedia({ colorScheme: 'dark' });
   await expectAccessible(page, 'the Identity page, dark');
   await shot('dark-identity');

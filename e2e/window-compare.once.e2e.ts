@@ -1,38 +1,25 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, type Page, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import { guestRowTestId, tabTestId, testIds } from '../renderer/ui/testids.ts';
 import { expectAccessible } from './lib/axe.ts';
 import { bridgeCall } from './lib/clones.ts';
-import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
-import { endGuests, shareStarters } from './lib/library.ts';
+import { shareStarters } from './lib/library.ts';
+import { home, openWindow, page } from './lib/window.ts';
 
 /** Real boots of one real guest in each kind, seen as bars. */
 const minute = 60_000;
-let home: Home;
-let launched: Launched;
-let page: Page;
 let id = '';
 test.setTimeout(15 * minute);
 
+openWindow(shareStarters);
 test.beforeAll(async () => {
-  home = await makeHome();
-  shareStarters(home);
-  launched = await launchApp({ home });
-  ({ page } = launched);
-  await page.getByTestId(testIds.app).waitFor();
   ({ id } = await bridgeCall(page, 'guests.create', {
     name: 'measured',
     from: { kind: 'starter', id: 'debian-12' },
     memory: 512,
   }));
   await page.getByTestId(guestRowTestId('measured')).click({ timeout: 10 * minute });
-});
-test.afterAll(async () => {
-  if (launched) await endGuests(page);
-  await launched?.close();
-  if (home) await rm(home.root, { recursive: true, force: true });
 });
 
 test('one button measures each kind, with three bars for each number', async () => {

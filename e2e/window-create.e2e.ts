@@ -1,37 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, type Page, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import { ovfText, writeTar } from '../electron/core/guests/ova/testing.ts';
 import { bootCode, makeIso } from '../electron/core/guests/testing/boot-media.ts';
 import { createSourceTestId, guestStateTestId, testIds } from '../renderer/ui/testids.ts';
 import { expectAccessible } from './lib/axe.ts';
-import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
-import { endGuests } from './lib/library.ts';
 import { waitForTerminal } from './lib/screen.ts';
+import { errors, launched, openWindow, page } from './lib/window.ts';
 
-let home: Home;
-let launched: Launched;
-let page: Page;
 let dir: string;
-const errors: string[] = [];
 
-test.beforeAll(async () => {
-  home = await makeHome();
-  dir = join(home.home, 'files');
+openWindow(({ home }) => {
+  dir = join(home, 'files');
   mkdirSync(dir);
-  launched = await launchApp({ home });
-  ({ page } = launched);
-  page.on('console', (message) => {
-    if (message.type() === 'error') errors.push(message.text());
-  });
-  page.on('pageerror', (error) => errors.push(error.message));
-});
-test.afterAll(async () => {
-  if (launched) await endGuests(page);
-  await launched?.close();
-  if (home) await rm(home.root, { recursive: true, force: true });
 });
 
 const dialog = () => page.getByTestId(testIds.createDialog);

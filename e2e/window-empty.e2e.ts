@@ -1,32 +1,21 @@
 import { expect, test } from '@playwright/test';
 import { actionTestId, navTestId, testIds } from '../renderer/ui/testids.ts';
 import { expectAccessible } from './lib/axe.ts';
-import { type Launched, launchApp } from './lib/launch.ts';
+import { errors, openWindow, page } from './lib/window.ts';
 
-let launched: Launched;
-const errors: string[] = [];
-
+openWindow();
 test.beforeAll(async () => {
-  launched = await launchApp();
-  launched.page.on('console', (message) => {
-    if (message.type() === 'error') errors.push(message.text());
-  });
-  launched.page.on('pageerror', (error) => errors.push(error.message));
   // The verdicts come when the accelerator was tried.
-  await expect(
-    launched.page.getByTestId('verdict-kvm').or(launched.page.getByText('KVM').first()),
-  ).toBeVisible({
+  await expect(page.getByTestId('verdict-kvm').or(page.getByText('KVM').first())).toBeVisible({
     timeout: 30_000,
   });
 });
-test.afterAll(() => launched?.close());
 test.beforeEach(async () => {
-  await launched.page.keyboard.press('Escape');
-  await launched.page.getByTestId(navTestId('guests')).click();
+  await page.keyboard.press('Escape');
+  await page.getByTestId(navTestId('guests')).click();
 });
 
 test('an empty library says what a guest is, what this machine can do, and the first step', async () => {
-  const { page } = launched;
   await expect(page.getByTestId(testIds.firstRun)).toBeVisible();
   await expect(page.getByTestId(testIds.tryDebian)).toBeVisible();
   await expect(page.getByTestId(testIds.guestList)).toHaveCount(0);
@@ -34,7 +23,6 @@ test('an empty library says what a guest is, what this machine can do, and the f
 });
 
 test('two clicks make the first guest: the dialog is filled in and ready', async () => {
-  const { page } = launched;
   await page.getByTestId(testIds.tryDebian).click();
   const dialog = page.getByTestId(testIds.createDialog);
   await expect(dialog).toBeVisible();
@@ -50,14 +38,12 @@ test('two clicks make the first guest: the dialog is filled in and ready', async
 });
 
 test('the host page gives each verdict and every program', async () => {
-  const { page } = launched;
   await page.getByTestId(navTestId('host')).click();
   await expect(page.getByTestId(testIds.hostPage)).toContainText('qemu-system-x86_64');
   await expectAccessible(page, 'the host page');
 });
 
 test('the palette goes anywhere by keyboard', async () => {
-  const { page } = launched;
   await page.keyboard.press('Control+k');
   const palette = page.getByTestId(testIds.palette);
   await expect(palette).toBeVisible();
@@ -72,7 +58,6 @@ test('the palette goes anywhere by keyboard', async () => {
 });
 
 test('the theme follows the setting, and is contrast enough in both', async () => {
-  const { page } = launched;
   const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
   await page.keyboard.press('Control+,');
   const dialog = page.getByTestId(testIds.settingsDialog);
@@ -90,6 +75,6 @@ test('the theme follows the setting, and is contrast enough in both', async () =
 });
 
 test('nothing is offered to a guest that is not there, and nothing was logged as an error', async () => {
-  await expect(launched.page.getByTestId(actionTestId('start'))).toHaveCount(0);
+  await expect(page.getByTestId(actionTestId('start'))).toHaveCount(0);
   expect(errors).toEqual([]);
 });

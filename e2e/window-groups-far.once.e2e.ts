@@ -1,5 +1,3 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import {
   groupRowTestId,
@@ -9,30 +7,16 @@ import {
   testIds,
 } from '../renderer/ui/testids.ts';
 import { bridgeCall, startClones } from './lib/clones.ts';
-import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
-import { endGuests, shareStarters } from './lib/library.ts';
+import { shareStarters } from './lib/library.ts';
+import { openWindow, page, shot } from './lib/window.ts';
 
 // Groups in a guest, over SSH, in the real window: needs no rights on this computer.
 const minute = 60_000;
-let home: Home;
-let launched: Launched;
 
-test.beforeAll(async () => {
-  home = await makeHome();
-  shareStarters(home);
-  launched = await launchApp({ home });
-  await launched.page.getByTestId(testIds.app).waitFor();
-});
-test.afterAll(async () => {
-  if (launched) await endGuests(launched.page).catch(() => {});
-  await launched?.close();
-  if (home) await rm(home.root, { recursive: true, force: true });
-});
+openWindow(shareStarters);
 
 test('a group in a guest holds a busy loop, seen in the graph here', async () => {
   test.setTimeout(10 * minute);
-  const { page } = launched;
-  const shots = process.env.GUESTHOUSE_SHOTS;
   const key = await bridgeCall(page, 'keys.create', { name: 'laptop', location: 'app' });
   await startClones(page, ['far'], key.id);
   await expect(page.getByTestId(guestStateTestId('far'))).toHaveText('Running', { timeout: minute });
@@ -66,5 +50,5 @@ test('a group in a guest holds a busy loop, seen in the graph here', async () =>
   await expect(graph).toContainText('held back', { timeout: minute });
   await expect(page.getByTestId(testIds.groupHits)).toContainText('Held to its processor limit');
   await expect(page.getByTestId('group-graph-memory')).toContainText('of 100 MiB');
-  if (shots) await page.screenshot({ path: join(shots, 'groups-far.png') });
+  await shot('held');
 });

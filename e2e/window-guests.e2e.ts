@@ -1,5 +1,4 @@
-import { rm } from 'node:fs/promises';
-import { expect, type Page, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import {
   actionTestId,
   bulkTestId,
@@ -12,17 +11,12 @@ import {
   testIds,
 } from '../renderer/ui/testids.ts';
 import { expectAccessible } from './lib/axe.ts';
-import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
-import { endGuests, writeGuests } from './lib/library.ts';
+import { writeGuests } from './lib/library.ts';
+import { errors, openWindow, page, resize } from './lib/window.ts';
 
-let home: Home;
-let launched: Launched;
-let page: Page;
-const errors: string[] = [];
 const longName = 'a guest whose name goes on and on, as names do when nobody stops them'.replace(',', '');
 
-test.beforeAll(async () => {
-  home = await makeHome();
+openWindow((home) =>
   writeGuests(home, [
     { name: 'web-01' },
     { name: 'web-02' },
@@ -30,20 +24,8 @@ test.beforeAll(async () => {
     { name: 'db' },
     { name: longName },
     { name: 'torn', xml: '<domain>\n  <name>torn</name>\n  <devices>\n</domain>\n' },
-  ]);
-  launched = await launchApp({ home });
-  ({ page } = launched);
-  page.on('console', (message) => {
-    if (message.type() === 'error') errors.push(message.text());
-  });
-  page.on('pageerror', (error) => errors.push(error.message));
-  await expect(page.getByTestId(testIds.guestList)).toBeVisible();
-});
-test.afterAll(async () => {
-  if (launched) await endGuests(page);
-  await launched?.close();
-  if (home) await rm(home.root, { recursive: true, force: true });
-});
+  ]),
+);
 test.beforeEach(async () => {
   await page.keyboard.press('Escape');
   await page.getByTestId(navTestId('guests')).click();
@@ -217,12 +199,7 @@ test('Ctrl+J folds the dock, F6 goes round the panes', async () => {
 });
 
 test('below 1000 pixels the details are a page with a way back', async () => {
-  const size = (width: number, height: number) =>
-    launched.app.evaluate(
-      ({ BrowserWindow }, [w, h]) => BrowserWindow.getAllWindows()[0]?.setContentSize(w ?? 0, h ?? 0),
-      [width, height],
-    );
-  await size(900, 600);
+  await resize(900, 600);
   await expect(page.getByTestId(testIds.guestDetails)).toHaveCount(0);
   await row(longName).click();
   await page.getByTestId(testIds.bulkBar).getByRole('button', { name: 'Details' }).click();
@@ -235,7 +212,27 @@ test('below 1000 pixels the details are a page with a way back', async () => {
     .toBeLessThanOrEqual(0);
   await page.getByRole('button', { name: 'Back to the list' }).click();
   await expect(page.getByTestId(testIds.guestList)).toBeVisible();
-  await size(1280, 800);
+  await resize(1280, 800);
+});
+
+test('what was opened in the details stays when the window is made narrow', async () => {
+  await row(longName).click();
+  await page.getByTestId(tabTestId('snapshots')).click();
+  await page.getByTestId(testIds.takeSnapshot).click();
+  const name = page.getByTestId(testIds.dialog).getByLabel('Name');
+  await name.fill('as it was');
+  await resize(900, 600);
+  await expect(name).toHaveValue('as it was');
+  await page.keyboard.press('Escape');
+  await expect(name).toHaveCount(0);
+  await expect(page.getByTestId(testIds.takeSnapshot)).toBeFocused();
+  await page.getByRole('button', { name: 'Back to the list' }).click();
+  await resize(1280, 800);
+  // The list was used last: it is what a narrow window shows.
+  await row(longName).click();
+  await resize(900, 600);
+  await expect(page.getByTestId(testIds.guestList)).toBeVisible();
+  await resize(1280, 800);
 });
 
 test('a reload brings back the list and the console', async () => {

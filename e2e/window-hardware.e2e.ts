@@ -1,10 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { expect, type Page, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import {
   actionTestId,
   guestRowTestId,
@@ -13,32 +12,23 @@ import {
   testIds,
 } from '../renderer/ui/testids.ts';
 import { expectAccessible } from './lib/axe.ts';
-import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
-import { endGuests, writeGuests } from './lib/library.ts';
+import { writeGuests } from './lib/library.ts';
+import { openWindow, page } from './lib/window.ts';
 
-/** A guest with a card and a disk that nothing boots from: what QEMU does is seen, what a system would is not. */
-let home: Home;
-let launched: Launched;
-let page: Page;
 const port = 20_000 + (process.pid % 20_000);
 
-test.beforeAll(async () => {
-  home = await makeHome();
+// A guest with a card and a disk that nothing boots from: what QEMU does is seen, what a system would is not.
+openWindow((home) => {
   // Inside the library, so that nobody asks for consent.
   const disk = join(home.data, 'guesthouse', 'bench.qcow2');
   mkdirSync(join(home.data, 'guesthouse'), { recursive: true, mode: 0o700 });
   execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', disk, '64M']);
   writeGuests(home, [{ name: 'bench', xml: xml(disk) }]);
-  launched = await launchApp({ home });
-  ({ page } = launched);
+});
+test.beforeAll(async () => {
   await page.getByTestId(guestRowTestId('bench')).click();
   await page.getByTestId(tabTestId('hardware')).click();
   await expect(page.getByTestId(testIds.hardwareTab)).toBeVisible();
-});
-test.afterAll(async () => {
-  if (launched) await endGuests(page);
-  await launched?.close();
-  if (home) await rm(home.root, { recursive: true, force: true });
 });
 
 const row = (part: string) => page.getByTestId(hardwareRowTestId(part));

@@ -1,31 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { expect, type Page, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import { navTestId, networkMemberTestId, networkRowTestId, testIds } from '../renderer/ui/testids.ts';
 import type { Bridge } from '../shared/ipc/contract.ts';
 import type { SharedNetwork } from '../shared/model/network.ts';
 import { expectAccessible } from './lib/axe.ts';
-import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
-import { endGuests, writeGuests } from './lib/library.ts';
+import { writeGuests } from './lib/library.ts';
+import { errors, launch, launched, openWindow, page, resize, shot } from './lib/window.ts';
 
 // Guests whose firmware looks for a system on the network: a real DHCP client, without waiting for one to boot.
 test.describe.configure({ mode: 'serial' });
-
-let home: Home;
-let launched: Launched;
-let page: Page;
-const errors: string[] = [];
-
-async function launch(): Promise<void> {
-  launched = await launchApp({ home });
-  ({ page } = launched);
-  page.on('console', (message) => {
-    if (message.type() === 'error') errors.push(message.text());
-  });
-  page.on('pageerror', (error) => errors.push(error.message));
-  await page.getByTestId(testIds.app).waitFor();
-}
 
 const guestOn = (name: string, last: string, nic: string) => ({
   name,
@@ -52,10 +35,6 @@ const guestOn = (name: string, last: string, nic: string) => ({
 });
 const shared = "type='network'><source network='default'/>";
 
-const shots = process.env.GUESTHOUSE_SHOTS;
-async function shot(name: string): Promise<void> {
-  if (shots) await page.screenshot({ path: join(shots, `networks-${name}.png`) });
-}
 const list = () =>
   page.evaluate(async () => {
     const bridge = (window as unknown as { guesthouse: Bridge }).guesthouse;
@@ -72,20 +51,13 @@ const start = (id: string) =>
 const details = () => page.getByTestId(testIds.networkDetails);
 const member = (name: string) => page.getByTestId(networkMemberTestId(name));
 
-test.beforeAll(async () => {
-  home = await makeHome();
+openWindow((home) =>
   writeGuests(home, [
     guestOn('web-01', '01', shared),
     guestOn('web-02', '02', shared),
     guestOn('alone', '03', "type='user'>"),
-  ]);
-  await launch();
-});
-test.afterAll(async () => {
-  if (launched) await endGuests(page);
-  await launched?.close();
-  if (home) await rm(home.root, { recursive: true, force: true });
-});
+  ]),
+);
 
 test('there is a network from the start; each card on it has its address before it ever ran', async () => {
   await page.getByTestId(navTestId('networks')).click();
@@ -166,7 +138,7 @@ test('fits a small window, dark or light, and no page complained', async () => {
   await page.getByTestId(networkRowTestId('default')).click();
   await page.emulateMedia({ colorScheme: 'dark' });
   await shot('dark');
-  await launched.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.setSize(900, 600));
+  await resize(900, 600);
   await expect(member('web-01')).toBeVisible();
   await shot('small');
   expect(errors).toEqual([]);

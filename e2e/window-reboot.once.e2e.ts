@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, type Page, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import {
   actionTestId,
   bulkTestId,
@@ -12,43 +11,21 @@ import {
 } from '../renderer/ui/testids.ts';
 import { expectAccessible } from './lib/axe.ts';
 import { bridgeCall, startClones } from './lib/clones.ts';
-import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
-import { endGuests, shareStarters } from './lib/library.ts';
+import { shareStarters } from './lib/library.ts';
 import { pane, paneText } from './lib/screen.ts';
+import { home, openWindow, page, shot } from './lib/window.ts';
 
 // Consoles of two real guests: typed into together, one of them rebooted, the page killed, the app started again.
 test.describe.configure({ mode: 'serial' });
 
 const minute = 60_000;
 const names = ['left', 'right'];
-let home: Home;
-let launched: Launched;
-let page: Page;
 
-const shots = process.env.GUESTHOUSE_SHOTS;
-const shot = async (name: string) => {
-  if (shots) await page.screenshot({ path: join(shots, `reboot-${name}.png`) });
-};
 const shows = (name: string, text: string, timeout = minute) =>
   expect.poll(() => paneText(page, name), { timeout }).toContain(text);
 const panes = () => page.locator('[data-terminal]:visible');
 
-async function launch(): Promise<void> {
-  launched = await launchApp({ home, env: { GUESTHOUSE_ON_CLOSE: 'finish' } });
-  ({ page } = launched);
-  await page.getByTestId(testIds.app).waitFor();
-}
-
-test.beforeAll(async () => {
-  home = await makeHome();
-  shareStarters(home);
-  await launch();
-});
-test.afterAll(async () => {
-  if (launched) await endGuests(page);
-  await launched?.close();
-  if (home) await rm(home.root, { recursive: true, force: true });
-});
+openWindow(shareStarters, { GUESTHOUSE_ON_CLOSE: 'finish' });
 
 test('SSH consoles to two guests wait for their sshd, and are there when it is', async () => {
   test.setTimeout(8 * minute);

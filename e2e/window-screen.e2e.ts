@@ -1,34 +1,21 @@
 import { readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, type Locator, type Page, test } from '@playwright/test';
 import { echoCode, makeIso } from '../electron/core/guests/testing/boot-media.ts';
 import { actionTestId, dockTabTestId, guestRowTestId, testIds } from '../renderer/ui/testids.ts';
 import type { Bridge } from '../shared/ipc/contract.ts';
 import { expectAccessible } from './lib/axe.ts';
-import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
 import { endGuests, writeGuests } from './lib/library.ts';
+import { errors, home, launched, openWindow, page } from './lib/window.ts';
 
 // One guest goes through all of it.
 test.describe.configure({ mode: 'serial' });
 
-let home: Home;
-let launched: Launched;
-let page: Page;
 let id: string;
-const errors: string[] = [];
 
+openWindow((home) => writeGuests(home, [{ name: 'blind' }]));
 test.beforeAll(async () => {
-  home = await makeHome();
-  writeGuests(home, [{ name: 'blind' }]);
   const medium = makeIso(home.home, 'ECHO', '', echoCode('Ready. '));
-  launched = await launchApp({ home });
-  ({ page } = launched);
-  page.on('console', (message) => {
-    if (message.type() === 'error') errors.push(message.text());
-  });
-  page.on('pageerror', (error) => errors.push(error.message));
-  await expect(page.getByTestId(testIds.guestList)).toBeVisible();
   id = await page.evaluate(async (path) => {
     const bridge = (window as unknown as { guesthouse: Bridge }).guesthouse;
     const made = await bridge.call('guests.create', {
@@ -43,11 +30,6 @@ test.beforeAll(async () => {
     return (made.value as { id: string }).id;
   }, medium);
   await page.getByTestId(guestRowTestId('echo')).click();
-});
-test.afterAll(async () => {
-  if (launched) await endGuests(page);
-  await launched?.close();
-  if (home) await rm(home.root, { recursive: true, force: true });
 });
 
 const serial = () => readFileSync(join(home.data, 'guesthouse/guests', id, 'serial.log'), 'latin1');

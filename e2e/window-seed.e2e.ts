@@ -1,36 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, type Page, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import { actionTestId, guestRowTestId, testIds } from '../renderer/ui/testids.ts';
 import { expectAccessible } from './lib/axe.ts';
-import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
-import { endGuests, writeGuests } from './lib/library.ts';
+import { writeGuests } from './lib/library.ts';
+import { home, openWindow, page, shot } from './lib/window.ts';
 
 // A guest whose disk cannot be edited (nothing on it is a Linux): its clones get their identity by cloud-init.
 test.describe.configure({ mode: 'serial' });
 
-let home: Home;
-let launched: Launched;
-let page: Page;
+openWindow((home) => writeGuests(home, [{ name: 'image' }]));
 
-test.beforeAll(async () => {
-  home = await makeHome();
-  writeGuests(home, [{ name: 'image' }]);
-  launched = await launchApp({ home });
-  ({ page } = launched);
-  await page.getByTestId(testIds.app).waitFor();
-});
-test.afterAll(async () => {
-  if (launched) await endGuests(page);
-  await launched?.close();
-  if (home) await rm(home.root, { recursive: true, force: true });
-});
-
-const shots = process.env.GUESTHOUSE_SHOTS;
-async function shot(name: string): Promise<void> {
-  if (shots) await page.screenshot({ path: join(shots, `${name}.png`) });
-}
 const wizard = () => page.getByTestId(testIds.cloneDialog);
 const yaml = () => page.getByTestId(testIds.seedYaml).locator('.cm-content');
 

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, type Page, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import {
   actionTestId,
   dockTabTestId,
@@ -12,23 +11,16 @@ import {
 import { root as checkout } from '../scripts/lib/common.mjs';
 import { findElectron } from '../scripts/lib/electron.mjs';
 import { bridgeCall } from './lib/clones.ts';
-import { type Home, homeEnv, type Launched, launchApp, makeHome } from './lib/launch.ts';
-import { endGuests, writeGuests } from './lib/library.ts';
+import { homeEnv } from './lib/launch.ts';
+import { writeGuests } from './lib/library.ts';
+import { home, launch, launched, openWindow, page } from './lib/window.ts';
 
 // What the window does as a window: a page that crashes, a second start, pages that are not ours, closing and coming back.
 test.describe.configure({ mode: 'serial' });
 
-let home: Home;
-let launched: Launched;
-let page: Page;
 const names = ['one', 'two'];
 const tabs = () => page.locator('[data-testid^="dock-tab-"]');
 
-async function launch(): Promise<void> {
-  launched = await launchApp({ home, env: { GUESTHOUSE_ON_CLOSE: 'cancel' } });
-  ({ page } = launched);
-  await page.getByTestId(testIds.app).waitFor();
-}
 /** Runs a script in the page by way of the main process: also where Playwright has lost the page. */
 const inPage = <T>(script: string) =>
   launched.app.evaluate(
@@ -37,19 +29,14 @@ const inPage = <T>(script: string) =>
     script,
   );
 
-test.beforeAll(async () => {
-  home = await makeHome();
-  writeGuests(
-    home,
-    names.map((name) => ({ name })),
-  );
-  await launch();
-});
-test.afterAll(async () => {
-  if (launched) await endGuests(page).catch(() => {});
-  await launched?.close();
-  if (home) await rm(home.root, { recursive: true, force: true });
-});
+openWindow(
+  (home) =>
+    writeGuests(
+      home,
+      names.map((name) => ({ name })),
+    ),
+  { GUESTHOUSE_ON_CLOSE: 'cancel' },
+);
 
 test('bad arguments and unknown calls are refused before anything is done', async () => {
   const answers = await page.evaluate(async () => {

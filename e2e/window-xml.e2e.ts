@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, type Page, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import {
   actionTestId,
   guestRowTestId,
@@ -10,37 +9,23 @@ import {
   testIds,
 } from '../renderer/ui/testids.ts';
 import { expectAccessible } from './lib/axe.ts';
-import { type Home, type Launched, launchApp, makeHome } from './lib/launch.ts';
-import { endGuests, writeGuests } from './lib/library.ts';
+import { writeGuests } from './lib/library.ts';
+import { errors, home, launched, openWindow, page } from './lib/window.ts';
 
 // What one test saves the next one finds.
 test.describe.configure({ mode: 'serial' });
 
-let home: Home;
-let launched: Launched;
-let page: Page;
 let folders: Map<string, string>;
-const errors: string[] = [];
 
-test.beforeAll(async () => {
-  home = await makeHome();
+openWindow((home) => {
   folders = writeGuests(home, [
     { name: 'web' },
     { name: 'torn', xml: '<domain>\r\n  <name>torn</name>\r\n  <devices>\r\n</domain>\r\n' },
   ]);
-  launched = await launchApp({ home });
-  ({ page } = launched);
-  page.on('console', (message) => {
-    if (message.type() === 'error') errors.push(message.text());
-  });
-  page.on('pageerror', (error) => errors.push(error.message));
+});
+test.beforeAll(async () => {
   await page.getByTestId(guestRowTestId('web')).click();
   await page.getByTestId(tabTestId('xml')).click();
-});
-test.afterAll(async () => {
-  if (launched) await endGuests(page);
-  await launched?.close();
-  if (home) await rm(home.root, { recursive: true, force: true });
 });
 
 const file = (name: string) => readFileSync(join(folders.get(name)!, 'domain.xml'), 'utf8');

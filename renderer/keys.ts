@@ -6,12 +6,13 @@ const zoomSteps: Readonly<Record<string, 1 | -1 | 0>> = { '=': 1, '+': 1, '-': -
 
 /** Moves the focus to the next pane that is there, or with `back` to the one before. */
 export function cyclePanes(back: boolean): void {
-  const panes = [...document.querySelectorAll<HTMLElement>('[data-pane]')];
+  // Of panes within each other the inner one is meant.
+  const panes = [...document.querySelectorAll<HTMLElement>('[data-pane]:not(:has([data-pane]))')];
   const here = panes.findIndex((pane) => pane.contains(document.activeElement));
   const next = panes[(here + (back ? -1 : 1) + panes.length) % panes.length];
   if (!next) return;
   const inside = next.querySelector<HTMLElement>(
-    '.xterm-helper-textarea, [role="tab"][aria-selected="true"], [aria-current="page"], button:not([disabled])',
+    '.xterm-helper-textarea, [role="tab"][aria-selected="true"], [aria-current="page"], table[role="grid"], button:not([disabled])',
   );
   const self = next.tabIndex >= 0 && next.matches('[role="grid"], section');
   (self || !inside ? next : inside).focus();

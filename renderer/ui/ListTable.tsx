@@ -17,6 +17,7 @@ export function ListTable<T extends { readonly id: string; readonly name: string
   items,
   selected,
   onSelect,
+  onShow,
   onOpen,
   rowTestId,
 }: {
@@ -26,12 +27,21 @@ export function ListTable<T extends { readonly id: string; readonly name: string
   items: readonly T[];
   selected: string | null;
   onSelect: (id: string) => void;
+  /** A click on a row, the chosen one too: where the list stands alone it leads to the details. Arrow keys do not. */
+  onShow?: () => void;
   /** Enter or a double click. */
   onOpen?: (item: T) => void;
   rowTestId: (name: string) => string;
 }) {
   return (
-    <div className={css.box}>
+    // biome-ignore lint/a11y/noStaticElementInteractions: a click alone; the table takes the keys
+    // biome-ignore lint/a11y/useKeyWithClickEvents: see above
+    <div
+      className={css.box}
+      onClick={(event) => {
+        if ((event.target as Element).closest('[role="row"][aria-selected]')) onShow?.();
+      }}
+    >
       <Table
         aria-label={label}
         className={css.table}

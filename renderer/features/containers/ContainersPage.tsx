@@ -53,7 +53,7 @@ export function ContainersPage() {
   const several = hosts.length > 1;
 
   const body = (
-    <div className={css.page} data-testid={testIds.containersPage}>
+    <div className={panes.listPane} data-testid={testIds.containersPage}>
       <header className={panes.toolbar}>
         <h1>Containers</h1>
         <Button size="small" onPress={() => show({ kind: 'container-hosts' })}>
@@ -80,7 +80,8 @@ export function ContainersPage() {
           label="Containers"
           items={shown}
           selected={container?.id ?? null}
-          onSelect={(id) => set({ chosen: id, open: true })}
+          onSelect={(id) => set({ chosen: id })}
+          onShow={() => set({ open: true })}
           onOpen={(one) => void openContainerConsole(one.id, one.state === 'running' ? 'shell' : 'logs')}
           rowTestId={containerRowTestId}
           columns={[
@@ -130,7 +131,7 @@ export function ContainersPage() {
       width={detailsWidth}
       onWidth={(width) => useUi.getState().set({ detailsWidth: width })}
       open={open}
-      onBack={() => set({ open: false })}
+      onOpen={(next) => set({ open: next })}
       testId={testIds.containerDetails}
     />
   );

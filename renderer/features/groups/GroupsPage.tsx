@@ -43,7 +43,7 @@ export function GroupsPage() {
   const make = () => useUi.getState().open({ kind: 'group', parent: null });
 
   const body = (
-    <div className={css.page} data-testid={testIds.groupsPage}>
+    <div className={panes.listPane} data-testid={testIds.groupsPage}>
       <header className={panes.toolbar}>
         <h1>Resource groups</h1>
         {shown.length > 0 && (
@@ -79,10 +79,8 @@ export function GroupsPage() {
           label="Resource groups"
           items={shown}
           selected={group?.id ?? null}
-          onSelect={(id) => {
-            setChosen(id);
-            setOpen(true);
-          }}
+          onSelect={setChosen}
+          onShow={() => setOpen(true)}
           rowTestId={groupRowTestId}
           columns={[
             {
@@ -158,7 +156,7 @@ export function GroupsPage() {
       width={detailsWidth}
       onWidth={(width) => useUi.getState().set({ detailsWidth: width })}
       open={open}
-      onBack={() => setOpen(false)}
+      onOpen={setOpen}
       testId={testIds.groupDetails}
     />
   );

@@ -1,54 +1,30 @@
-import { ArrowLeft, Ellipsis } from 'lucide-react';
+import { Ellipsis } from 'lucide-react';
 import { type Guest, guestStateWords } from '../../../shared/model/guest.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { actionsFor } from '../../stores/guest-actions.ts';
 import { runGuestAction } from '../../stores/guest-run.ts';
 import { cancelOperation, useSubjectOperation } from '../../stores/operations.ts';
 import { useUi } from '../../stores/ui.ts';
-import { Button, IconButton } from '../../ui/Button.tsx';
-import { cx } from '../../ui/cx.ts';
+import { Button } from '../../ui/Button.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { ago } from '../../ui/format.ts';
 import { MenuButton } from '../../ui/Menu.tsx';
-import { Progress, StateDot } from '../../ui/parts.tsx';
+import panes from '../../ui/panes.module.css';
+import { Progress } from '../../ui/parts.tsx';
 import { Tabs } from '../../ui/Tabs.tsx';
-import { actionTestId, testIds } from '../../ui/testids.ts';
+import { actionTestId } from '../../ui/testids.ts';
 import { CancelButton } from '../../ui/WorkingDialog.tsx';
 import { actionIcons, actionLabel, menuEntries } from './action-icons.tsx';
 import type { DetailTab } from './detail-tabs.tsx';
 import css from './details.module.css';
 
-export function GuestDetails({
-  guest,
-  tabs,
-  width,
-  onBack,
-}: {
-  guest: Guest;
-  tabs: readonly DetailTab[];
-  width?: number;
-  onBack?: () => void;
-}) {
+/** What is done with a guest, what went wrong with it, and the tabs about it. */
+export function GuestDetails({ guest, tabs }: { guest: Guest; tabs: readonly DetailTab[] }) {
   const tab = useUi((state) => state.detailsTab);
   const operation = useSubjectOperation(guest.id);
   const { primary, more } = actionsFor(guest.state);
   return (
-    <section
-      className={cx(css.details, onBack && css.whole)}
-      style={onBack ? undefined : { width }}
-      aria-label={`Details of ${guest.name}`}
-      data-testid={testIds.guestDetails}
-      data-pane="details"
-      tabIndex={-1}
-      onKeyDown={(event) => {
-        if (event.key === 'Escape' && onBack && !event.defaultPrevented) onBack();
-      }}
-    >
-      <header className={css.title}>
-        {onBack && <IconButton icon={<ArrowLeft size={16} />} label="Back to the list" onPress={onBack} />}
-        <h2 title={guest.name}>{guest.name}</h2>
-        <StateDot state={guest.state} />
-      </header>
+    <>
       {operation && (
         <div className={css.doing}>
           <div className={css.doingLine}>
@@ -58,7 +34,7 @@ export function GuestDetails({
           <Progress fraction={operation.fraction} label={operation.title} />
         </div>
       )}
-      <div className={css.actions}>
+      <div className={panes.actions}>
         {primary.map((action, index) => (
           <Button
             key={action}
@@ -95,7 +71,7 @@ export function GuestDetails({
         selected={tab}
         onSelect={(id) => useUi.getState().set({ detailsTab: id })}
       />
-    </section>
+    </>
   );
 }
 
@@ -120,12 +96,12 @@ function Notes({ guest }: { guest: Guest }) {
           }}
         />
       )}
-      {stopped && <p className={css.note}>{meaning}</p>}
+      {stopped && <p className={panes.note}>{meaning}</p>}
       {guest.pendingRestart && (
-        <p className={css.note}>Changes were made since it started. They take effect at its next start.</p>
+        <p className={panes.note}>Changes were made since it started. They take effect at its next start.</p>
       )}
       {guest.notes.map((note) => (
-        <p key={note} className={css.note}>
+        <p key={note} className={panes.note}>
           {note}
         </p>
       ))}

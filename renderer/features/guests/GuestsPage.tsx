@@ -9,13 +9,12 @@ import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
 import { counted } from '../../ui/format.ts';
 import { FilterMenu } from '../../ui/Menu.tsx';
-import { narrowQuery, useMedia } from '../../ui/media.ts';
+import panes from '../../ui/panes.module.css';
 import { Empty, StateDot } from '../../ui/parts.tsx';
-import { Splitter } from '../../ui/Splitter.tsx';
+import { TwoPanes } from '../../ui/TwoPanes.tsx';
 import { bulkTestId, testIds } from '../../ui/testids.ts';
 import { actionIcons } from './action-icons.tsx';
 import type { DetailTab } from './detail-tabs.tsx';
-import detailsCss from './details.module.css';
 import { GuestDetails } from './GuestDetails.tsx';
 import { GuestTable } from './GuestTable.tsx';
 import css from './list.module.css';
@@ -23,62 +22,46 @@ import { visibleGuests } from './visible.ts';
 
 const bulkLabels = { ...guestActionLabels, console: 'Open consoles', 'copy-key': 'Copy a key to them…' };
 
-/** The list beside the details of what is selected; below 1000 px the details are a page of their own. */
+/** The list beside the details of what is selected. */
 export function GuestsPage({ tabs }: { tabs: readonly DetailTab[] }) {
   const guests = useGuests((state) => state.all);
   const selection = useUi((state) => state.selection);
   const detailsOpen = useUi((state) => state.detailsOpen);
   const detailsWidth = useUi((state) => state.detailsWidth);
-  const narrow = useMedia(narrowQuery);
   const selected = useMemo(() => guests.filter((guest) => selection.has(guest.id)), [guests, selection]);
   const only = selected.length === 1 ? selected[0] : undefined;
-
-  if (narrow && only && detailsOpen)
-    return (
-      <div className={css.page}>
-        <h1 className="sr-only">Guests</h1>
-        <GuestDetails guest={only} tabs={tabs} onBack={() => useUi.getState().set({ detailsOpen: false })} />
-      </div>
-    );
   return (
-    <div className={css.page}>
-      <div className={css.listPane}>
-        <h1 className="sr-only">Guests</h1>
-        <Toolbar guests={guests} />
-        <Rows guests={guests} />
-        {selected.length > 0 && (narrow || selected.length > 1) && <Bulk guests={selected} narrow={narrow} />}
-      </div>
-      {!narrow && (
+    <TwoPanes
+      page="Guests"
+      list={
         <>
-          <Splitter
-            label="Width of the details"
-            direction="vertical"
-            size={detailsWidth}
-            min={300}
-            max={Math.max(320, window.innerWidth - 720)}
-            onChange={(width) => useUi.getState().set({ detailsWidth: width })}
-          />
-          {only ? (
-            <GuestDetails guest={only} tabs={tabs} width={detailsWidth} />
-          ) : (
-            <section
-              className={detailsCss.details}
-              style={{ width: detailsWidth }}
-              aria-label="Details"
-              data-pane="details"
-            >
-              {selected.length > 1 ? (
-                <Empty title={`${selected.length} guests selected`}>
-                  {summary(selected)}. The buttons below the list act on those whose state allows it.
-                </Empty>
-              ) : (
-                <Empty title="No guest selected">Choose one in the list to see what it is and does.</Empty>
-              )}
-            </section>
-          )}
+          <h1 className="sr-only">Guests</h1>
+          <Toolbar guests={guests} />
+          <Rows guests={guests} />
+          {selected.length > 1 && <Bulk guests={selected} />}
         </>
-      )}
-    </div>
+      }
+      title={only?.name ?? null}
+      mark={only && <StateDot state={only.state} />}
+      label={only ? `Details of ${only.name}` : 'Details'}
+      details={
+        only ? (
+          <GuestDetails guest={only} tabs={tabs} />
+        ) : selected.length > 1 ? (
+          <Empty title={`${selected.length} guests selected`}>
+            {summary(selected)}. The buttons below the list act on those whose state allows it.
+          </Empty>
+        ) : (
+          <Empty title="No guest selected">Choose one in the list to see what it is and does.</Empty>
+        )
+      }
+      width={detailsWidth}
+      onWidth={(width) => useUi.getState().set({ detailsWidth: width })}
+      open={detailsOpen}
+      onOpen={(open) => useUi.getState().set({ detailsOpen: open })}
+      bar={<Bulk guests={selected} />}
+      testId={testIds.guestDetails}
+    />
   );
 }
 
@@ -135,7 +118,7 @@ function Toolbar({ guests }: { guests: readonly Guest[] }) {
   const tags = useMemo(() => [...new Set(guests.flatMap((guest) => guest.tags))].sort(), [guests]);
   const running = guests.filter((guest) => guest.state === 'running').length;
   return (
-    <div className={css.toolbar} role="toolbar" aria-label="Filter the list">
+    <div className={panes.toolbar} role="toolbar" aria-label="Filter the list">
       <div className={css.filter}>
         <Search size={14} aria-hidden="true" />
         <input
@@ -184,17 +167,18 @@ function Toolbar({ guests }: { guests: readonly Guest[] }) {
   );
 }
 
-function Bulk({ guests, narrow }: { guests: readonly Guest[]; narrow: boolean }) {
+/** What can be done with the selected guests; of one alone only a narrow window shows it. */
+function Bulk({ guests }: { guests: readonly Guest[] }) {
   const actions = bulkActions(guests.map((guest) => guest.state));
   return (
     <div
-      className={css.bulk}
+      className={panes.chosen}
       role="toolbar"
       aria-label="Actions for the selected guests"
       data-testid={testIds.bulkBar}
     >
       <span>{guests.length === 1 ? guests[0]?.name : `${guests.length} selected`}</span>
-      {narrow && guests.length === 1 && (
+      {guests.length === 1 && (
         <Button size="small" look="primary" onPress={() => useUi.getState().set({ detailsOpen: true })}>
           Details
         </Button>

@@ -7,7 +7,9 @@ import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Checkbox } from '../../ui/Choice.tsx';
+import { cx } from '../../ui/cx.ts';
 import { bytes, cores, counted, mebibytes, moment } from '../../ui/format.ts';
+import panes from '../../ui/panes.module.css';
 import { CopyText, Sparkline, Tag } from '../../ui/parts.tsx';
 import { useAsked } from '../../ui/use-asked.ts';
 import css from './details.module.css';
@@ -37,9 +39,9 @@ export function OverviewTab({ guest }: { guest: Guest }) {
   const allocated = guest.disks.reduce((sum, disk) => sum + (disk.allocatedSize ?? 0), 0);
   const broken = guest.state === 'broken';
   return (
-    <div className={css.panel}>
+    <div className={cx(panes.panel, panes.tabPanel)}>
       {guest.pid !== null && <Meters guest={guest} />}
-      <dl className={css.facts}>
+      <dl className={panes.facts}>
         {guest.addresses.length > 0 && (
           <Fact name="Address">
             {guest.addresses.map((address) => (
@@ -98,7 +100,7 @@ export function OverviewTab({ guest }: { guest: Guest }) {
         </Fact>
         {guest.tags.length > 0 && (
           <Fact name="Tags">
-            <span className={css.tags}>
+            <span className={panes.tags}>
               {guest.tags.map((tag) => (
                 <Tag key={tag}>{tag}</Tag>
               ))}

@@ -37,7 +37,7 @@ export function KeysPage() {
   const problems = allProblems(list);
 
   const body = (
-    <div className={css.page} data-testid={testIds.keysPage}>
+    <div className={panes.listPane} data-testid={testIds.keysPage}>
       <Head />
       {error && (
         <div className={css.above}>
@@ -77,10 +77,8 @@ export function KeysPage() {
           label="Keys"
           items={keys}
           selected={key?.id ?? null}
-          onSelect={(id) => {
-            setChosen(id);
-            setOpen(true);
-          }}
+          onSelect={setChosen}
+          onShow={() => setOpen(true)}
           onOpen={() => setOpen(true)}
           rowTestId={keyRowTestId}
           columns={[
@@ -128,7 +126,7 @@ export function KeysPage() {
       width={detailsWidth}
       onWidth={(width) => useUi.getState().set({ detailsWidth: width })}
       open={open}
-      onBack={() => setOpen(false)}
+      onOpen={setOpen}
       testId={testIds.keyDetails}
     />
   );

@@ -40,7 +40,7 @@ export function NetworksPage() {
   const network = shown.find((one) => one.name === chosen) ?? (shown.length === 1 ? shown[0] : undefined);
   const make = () => useUi.getState().open({ kind: 'network', name: null });
   const body = (
-    <div className={css.page} data-testid={testIds.networksPage}>
+    <div className={panes.listPane} data-testid={testIds.networksPage}>
       <header className={panes.toolbar}>
         <h1>Shared networks</h1>
         {shown.length > 0 && (
@@ -68,10 +68,8 @@ export function NetworksPage() {
             label="Shared networks"
             items={shown}
             selected={network?.id ?? null}
-            onSelect={(id) => {
-              setChosen(id);
-              setOpen(true);
-            }}
+            onSelect={setChosen}
+            onShow={() => setOpen(true)}
             rowTestId={networkRowTestId}
             columns={[
               { id: 'name', title: 'Name', cell: (one) => one.name },
@@ -123,7 +121,7 @@ export function NetworksPage() {
       width={detailsWidth}
       onWidth={(width) => useUi.getState().set({ detailsWidth: width })}
       open={open}
-      onBack={() => setOpen(false)}
+      onOpen={setOpen}
       testId={testIds.networkDetails}
     />
   );

@@ -16,7 +16,6 @@ import { Dot, Empty, Tag } from '../../ui/parts.tsx';
 import { TwoPanes } from '../../ui/TwoPanes.tsx';
 import { serverRowTestId, testIds } from '../../ui/testids.ts';
 import { ServerDetails } from './ServerDetails.tsx';
-import css from './servers.module.css';
 
 export function reachedWords({ reachable }: Server): { tone: 'running' | 'failed' | 'off'; word: string } {
   if (reachable === null) return { tone: 'off', word: 'Not tried' };
@@ -35,7 +34,7 @@ export function ServersPage() {
   const { open: show } = useUi.getState();
 
   const body = (
-    <div className={css.page} data-testid={testIds.serversPage}>
+    <div className={panes.listPane} data-testid={testIds.serversPage}>
       <Head />
       {shown.length === 0 ? (
         <Empty
@@ -60,10 +59,8 @@ export function ServersPage() {
           label="Servers"
           items={shown}
           selected={server?.id ?? null}
-          onSelect={(id) => {
-            setChosen(id);
-            setOpen(true);
-          }}
+          onSelect={setChosen}
+          onShow={() => setOpen(true)}
           onOpen={(one) => void openSshConsoles([one.id]).catch(tellError)}
           rowTestId={serverRowTestId}
           columns={[
@@ -155,7 +152,7 @@ export function ServersPage() {
       width={detailsWidth}
       onWidth={(width) => useUi.getState().set({ detailsWidth: width })}
       open={open}
-      onBack={() => setOpen(false)}
+      onOpen={setOpen}
       testId={testIds.serverDetails}
     />
   );

@@ -6,42 +6,20 @@ import { writeClipboard } from '../../bridge/clipboard.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
-import { cx } from '../../ui/cx.ts';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { bytes, counted, mebibytes, moment } from '../../ui/format.ts';
 import { MenuButton } from '../../ui/Menu.tsx';
 import panes from '../../ui/panes.module.css';
-import { CopyText, Dot, Tag } from '../../ui/parts.tsx';
-import { actionTestId, testIds } from '../../ui/testids.ts';
+import { CopyText, Tag } from '../../ui/parts.tsx';
+import { actionTestId } from '../../ui/testids.ts';
 import { LinkedClones } from './LinkedClones.tsx';
 
 /** What a template is, what stands on it, and the next step: clone it. */
-export function TemplateDetails({
-  template,
-  width,
-  back,
-}: {
-  template: Template;
-  width?: number;
-  back?: ReactNode;
-}) {
+export function TemplateDetails({ template }: { template: Template }) {
   const { open } = useUi.getState();
   const { id } = template;
   return (
-    <section
-      className={cx(panes.details, back !== undefined && panes.whole)}
-      style={back === undefined ? { width } : undefined}
-      aria-label={`Details of ${template.name}`}
-      data-testid={testIds.templateDetails}
-      data-pane="details"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: the pane scrolls, and must by keyboard too
-      tabIndex={0}
-    >
-      <header className={panes.title}>
-        {back}
-        <h2 title={template.name}>{template.name}</h2>
-        {template.problem ? <Dot tone="failed" word="Broken" /> : <Dot tone="off" word="Sealed" />}
-      </header>
+    <>
       <div className={panes.actions}>
         <Button
           look="primary"
@@ -153,7 +131,7 @@ export function TemplateDetails({
           )}
         </div>
       </div>
-    </section>
+    </>
   );
 }
 

@@ -1,16 +1,15 @@
-import { ArrowLeft, Stamp } from 'lucide-react';
+import { Stamp } from 'lucide-react';
 import { type KeyboardEvent, useRef, useState } from 'react';
 import type { Template } from '../../../shared/model/template.ts';
 import { useGuests } from '../../stores/guests.ts';
 import { useTemplates, useTemplateView } from '../../stores/templates.ts';
 import { useUi } from '../../stores/ui.ts';
-import { Button, IconButton } from '../../ui/Button.tsx';
+import { Button } from '../../ui/Button.tsx';
 import { cx } from '../../ui/cx.ts';
 import { bytes, counted, mebibytes, moment } from '../../ui/format.ts';
-import { narrowQuery, useMedia } from '../../ui/media.ts';
 import panes from '../../ui/panes.module.css';
 import { Dot, Empty, Tag } from '../../ui/parts.tsx';
-import { Splitter } from '../../ui/Splitter.tsx';
+import { TwoPanes } from '../../ui/TwoPanes.tsx';
 import { templateRowTestId, testIds } from '../../ui/testids.ts';
 import { TemplateDetails } from './TemplateDetails.tsx';
 import css from './templates.module.css';
@@ -26,61 +25,39 @@ export function TemplatesPage() {
   const templates = useTemplates((state) => state.all);
   const selected = useTemplateView((state) => state.selected);
   const width = useUi((state) => state.detailsWidth);
-  const narrow = useMedia(narrowQuery);
-  const [asPage, setAsPage] = useState(false);
+  const [open, setOpen] = useState(false);
   if (templates.length === 0) return <NoTemplates />;
   const shown = [...templates].sort((a, b) => order.compare(a.name, b.name));
-  const only = shown.find((template) => template.id === selected) ?? shown[0];
-  if (narrow && asPage && only)
-    return (
-      <div className={panes.page} data-testid={testIds.templatesPage}>
-        <h1 className="sr-only">Templates</h1>
-        <TemplateDetails
-          template={only}
-          back={
-            <IconButton
-              icon={<ArrowLeft size={16} />}
-              label="Back to the list"
-              onPress={() => setAsPage(false)}
-            />
-          }
-        />
-      </div>
-    );
+  const only = shown.find((template) => template.id === selected) ?? shown[0]!;
+  const { open: show } = useUi.getState();
   return (
-    <div className={panes.page} data-testid={testIds.templatesPage}>
-      <div className={panes.listPane}>
-        <div className={panes.toolbar}>
-          <h1>Templates</h1>
-          {narrow && (
-            <Button size="small" onPress={() => setAsPage(true)}>
-              Details
+    <TwoPanes
+      page="Templates"
+      list={
+        <div className={panes.listPane} data-testid={testIds.templatesPage}>
+          <div className={panes.toolbar}>
+            <h1>Templates</h1>
+            <Button size="small" onPress={() => show({ kind: 'seal', id: null })}>
+              <Stamp size={14} aria-hidden="true" />
+              Make template…
             </Button>
-          )}
-          <Button size="small" onPress={() => useUi.getState().open({ kind: 'seal', id: null })}>
-            <Stamp size={14} aria-hidden="true" />
-            Make template…
-          </Button>
-          <Button size="small" onPress={() => useUi.getState().open({ kind: 'new-template' })}>
-            From an image…
-          </Button>
+            <Button size="small" onPress={() => show({ kind: 'new-template' })}>
+              From an image…
+            </Button>
+          </div>
+          <Rows templates={shown} selected={only.id} onShow={() => setOpen(true)} />
         </div>
-        <Rows templates={shown} selected={only?.id ?? null} onOpen={() => setAsPage(true)} />
-      </div>
-      {!narrow && only && (
-        <>
-          <Splitter
-            label="Width of the details"
-            direction="vertical"
-            size={width}
-            min={300}
-            max={Math.max(320, window.innerWidth - 720)}
-            onChange={(size) => useUi.getState().set({ detailsWidth: size })}
-          />
-          <TemplateDetails template={only} width={width} />
-        </>
-      )}
-    </div>
+      }
+      title={only.name}
+      mark={only.problem ? <Dot tone="failed" word="Broken" /> : <Dot tone="off" word="Sealed" />}
+      label={`Details of ${only.name}`}
+      details={<TemplateDetails template={only} />}
+      width={width}
+      onWidth={(size) => useUi.getState().set({ detailsWidth: size })}
+      open={open}
+      onOpen={setOpen}
+      testId={testIds.templateDetails}
+    />
   );
 }
 
@@ -90,11 +67,12 @@ const optionId = (id: string) => `template-${id}`;
 function Rows({
   templates,
   selected,
-  onOpen,
+  onShow,
 }: {
   templates: readonly Template[];
   selected: string | null;
-  onOpen: () => void;
+  /** A click. */
+  onShow: () => void;
 }) {
   const list = useRef<HTMLDivElement>(null);
   const { select } = useTemplateView.getState();
@@ -145,8 +123,10 @@ function Rows({
             aria-selected={template.id === selected}
             className={cx(css.row, css.template)}
             data-testid={templateRowTestId(template.name)}
-            onClick={() => select(template.id)}
-            onDoubleClick={onOpen}
+            onClick={() => {
+              select(template.id);
+              onShow();
+            }}
           >
             <span className={css.name}>
               <span title={template.name}>{template.name}</span>
