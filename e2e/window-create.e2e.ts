@@ -134,6 +134,12 @@ test('from libvirt XML: what it asks for is seen and allowed first', async () =>
   await expect(problems).toContainText('only USB devices are passed on');
   await expectAccessible(page, 'the problems of a domain XML');
   await expect(name()).toHaveValue('libvirt-server');
+  const submit = page.getByTestId(testIds.createSubmit);
+  await expect(submit).toBeDisabled();
+  await expect(dialog()).toContainText('To copy its disks, allow the image it reads.');
+  await dialog().getByText('Use them where they are').click();
+  await expect(submit).toBeEnabled();
+  await dialog().getByText('Copy them').click();
   await problems.getByText(disk).click();
   await make();
   await done();

@@ -56,6 +56,10 @@ test('a broken guest says where its file is broken, and offers no start', async 
   await expect(note).toContainText(/line \d/i);
   await expect(page.getByTestId(actionTestId('start'))).toHaveCount(0);
   await expectAccessible(page, 'a broken guest');
+  // The next step is a button: the very text that is to be mended.
+  await note.getByRole('button', { name: 'Edit the XML…' }).click();
+  await expect(page.getByTestId(testIds.xmlEditor)).toContainText('<name>torn</name>');
+  await page.keyboard.press('Escape');
 });
 
 test('the keyboard selects, extends, toggles and clears', async () => {

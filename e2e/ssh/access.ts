@@ -74,7 +74,12 @@ export function accessTests(): void {
     await page.keyboard.press('Enter');
     await expect(dialog).toContainText('Enter an address.');
     await page.keyboard.type(`${user}@127.0.0.1:${port}`);
-    await page.keyboard.press('Tab');
+    // Enter takes it as it stands, with user and port in it.
+    await page.keyboard.press('Enter');
+    await expect(dialog).toContainText('Log in with');
+    await dialog.getByRole('button', { name: 'Back' }).click();
+    await expect(page.getByTestId(testIds.serverAddress)).toHaveValue('127.0.0.1');
+    await expect(page.getByTestId('server-port')).toHaveValue(String(port));
     await page.getByTestId('server-name').fill('second');
     await shot('access-server');
     await page.keyboard.press('Enter');

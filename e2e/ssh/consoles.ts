@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { testIds } from '../../renderer/ui/testids.ts';
+import { dockTabTestId, testIds } from '../../renderer/ui/testids.ts';
 import { expectAccessible } from '../lib/axe.ts';
 import { focusPane, home, launched, noServer, page, screen, server, shot } from './world.ts';
 
@@ -19,6 +19,7 @@ export function consoleTests(): void {
     await shot('console');
     await page.keyboard.press('Control+Shift+E');
     await expect(page.locator('[data-terminal]:visible')).toHaveCount(2);
+    await expect(page.getByTestId(dockTabTestId('cloud + cloud 2'))).toBeVisible();
     await expect.poll(() => screen(1), { timeout: 30_000 }).toContain('$');
     // What one types goes to the new one alone, until the group is made.
     await page.keyboard.type('echo alone-$((1+1))\n');

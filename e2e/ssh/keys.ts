@@ -48,6 +48,31 @@ export function keyTests(): void {
     expect(readFileSync(join(home.home, '.ssh/laptop.pub'), 'utf8')).toMatch(/^ssh-ed25519 /);
   });
 
+  test('an RSA key of the bits chosen is made, kept by Guesthouse, with the comment typed', async () => {
+    await page.getByTestId(testIds.newKey).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Type, comment and place' }).click();
+    await dialog.getByText('RSA, 3072 bits').click();
+    await expect(page.getByTestId(testIds.keyName)).toHaveValue('id_rsa');
+    await dialog.getByText('Guesthouse’s own folder').click();
+    await dialog.getByLabel('Comment').fill('old switch');
+    await page.getByTestId(testIds.keyName).fill('appliance');
+    await page.getByTestId('key-passphrase').fill('a long row of words');
+    await expect(page.getByTestId(testIds.keySubmit)).toBeDisabled();
+    await page.getByTestId('key-passphrase-again').fill('a long row of words');
+    await page.getByTestId(testIds.keySubmit).click();
+    await expect(dialog).toContainText('appliance is made');
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await page.getByTestId(keyRowTestId('appliance')).click();
+    await expect(page.getByTestId(testIds.keyDetails)).toContainText('RSA 3072');
+    const file = join(home.data, 'guesthouse/keys/appliance');
+    expect(execFileSync('ssh-keygen', ['-lf', `${file}.pub`], { encoding: 'utf8' })).toMatch(
+      /^3072 SHA256:\S+ old switch \(RSA\)/,
+    );
+    const opens = (words: string) => spawnSync('ssh-keygen', ['-y', '-P', words, '-f', file]).status === 0;
+    expect([opens(''), opens('a long row of words')]).toEqual([false, true]);
+  });
+
   test('a deleted key comes back', async () => {
     await page.getByTestId(keyRowTestId('writable')).click();
     await page.getByTestId(testIds.keyDetails).getByRole('button', { name: 'More actions' }).click();

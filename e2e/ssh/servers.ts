@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { navTestId, serverRowTestId, testIds } from '../../renderer/ui/testids.ts';
+import { keyRowTestId, navTestId, serverRowTestId, testIds } from '../../renderer/ui/testids.ts';
 import { expectAccessible } from '../lib/axe.ts';
 import { command, home, page, server, shot } from './world.ts';
 
@@ -68,5 +68,20 @@ export function serverTests(): void {
     await expect(dialog).toContainText('None of its hosts is left to import.');
     await expect(dialog.getByRole('button', { name: /^Import/ })).toHaveCount(0);
     await dialog.getByRole('button', { name: 'Close' }).click();
+  });
+
+  test('a server that is set to use a key is not said to accept it', async () => {
+    await page.getByTestId(serverRowTestId('left-out')).click();
+    await page.getByTestId(testIds.serverDetails).getByRole('button', { name: 'More actions' }).click();
+    await page.getByRole('menuitem', { name: 'Edit…' }).click();
+    await page.getByTestId(testIds.serverDialog).locator('select').selectOption('laptop');
+    await page.getByTestId(testIds.serverSubmit).click();
+    await page.getByTestId(navTestId('keys')).click();
+    await page.getByTestId(keyRowTestId('laptop')).click();
+    const details = page.getByTestId(testIds.keyDetails);
+    await expect(details).toContainText('No guest or server is known to accept it yet.');
+    await expect(details.getByRole('button', { name: 'Copy it to left-out' })).toBeVisible();
+    await shot('key-set-for');
+    await expectAccessible(page, 'a key that a server is set to use');
   });
 }

@@ -35,6 +35,7 @@ const key = (name: string, patch: Partial<Key> = {}): Key => ({
   problems: [],
   unreadable: null,
   usedBy: [],
+  setFor: [],
   ...patch,
 });
 const list = (keys: readonly Key[], problems: readonly PermissionProblem[] = []): KeyList => ({

@@ -5,7 +5,8 @@ import { cx } from './cx.ts';
 
 export interface Props extends Omit<ButtonProps, 'className' | 'style' | 'children'> {
   children: ReactNode;
-  look?: 'plain' | 'primary' | 'danger' | 'quiet';
+  /** `danger` does what cannot be taken back; `risky` leads to a question about it. */
+  look?: 'plain' | 'primary' | 'danger' | 'risky' | 'quiet';
   size?: 'small' | 'normal' | 'large';
   'data-testid'?: string;
 }

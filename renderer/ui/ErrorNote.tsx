@@ -1,5 +1,5 @@
 import { CircleAlert } from 'lucide-react';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import type { WireError } from '../../shared/errors.ts';
 import { Button } from './Button.tsx';
 import css from './controls.module.css';
@@ -11,7 +11,16 @@ export function errorText(error: WireError): string {
 }
 
 /** What happened, why, and what to do; the log one click away. */
-export function ErrorNote({ error, write }: { error: WireError; write: (text: string) => Promise<void> }) {
+export function ErrorNote({
+  error,
+  write,
+  action,
+}: {
+  error: WireError;
+  write: (text: string) => Promise<void>;
+  /** A button that does what is to be done. */
+  action?: ReactNode;
+}) {
   const [open, setOpen] = useState(false);
   return (
     <div className={css.error} role="alert" data-testid={testIds.errorNote}>
@@ -21,6 +30,7 @@ export function ErrorNote({ error, write }: { error: WireError; write: (text: st
         {error.why && <p className="selectable">{error.why}</p>}
         {error.todo && <p className="selectable">{error.todo}</p>}
         <div className={css.errorButtons}>
+          {action}
           {error.detail && (
             <Button size="small" onPress={() => setOpen(!open)} aria-expanded={open}>
               {open ? 'Hide log' : 'Show log'}

@@ -1,4 +1,5 @@
 import { CircleAlert, CircleCheck, CircleHelp, TriangleAlert } from 'lucide-react';
+import type { ReactNode } from 'react';
 import type { Verdict } from '../../shared/model/host.ts';
 import { CopyText } from './parts.tsx';
 import css from './verdicts.module.css';
@@ -9,6 +10,19 @@ const marks = {
   bad: { Icon: CircleAlert, word: 'In the way' },
   unknown: { Icon: CircleHelp, word: 'Not known' },
 } as const;
+
+/** What stands `between these` is what one would type. */
+function withCode(text: string): ReactNode {
+  const [before, code, ...rest] = text.split('`');
+  if (code === undefined) return text;
+  return (
+    <>
+      {before}
+      <code>{code}</code>
+      {withCode(rest.join('`'))}
+    </>
+  );
+}
 
 /** What was found about this machine, each with what to do about it. */
 export function Verdicts({
@@ -27,8 +41,8 @@ export function Verdicts({
             <Icon size={16} className={css[status]} role="img" aria-label={word} />
             <span className={css.title}>{title}</span>
             <span className={css.text}>
-              <span className="selectable">{summary}</span>
-              {todo && <span className={`${css.todo} selectable`}>{todo}</span>}
+              <span className="selectable">{withCode(summary)}</span>
+              {todo && <span className={`${css.todo} selectable`}>{withCode(todo)}</span>}
               {command && <CopyText text={command} label="command" write={write} wrap />}
             </span>
           </li>

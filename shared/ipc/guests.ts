@@ -59,6 +59,8 @@ export interface XmlCheck {
   readonly name: string | null;
   readonly uuid: string | null;
   readonly problems: readonly XmlProblem[];
+  /** Images outside the library: `guests.importXml` copies or links to them only when they are in its `agreed`. */
+  readonly images: readonly string[];
   /** Names `guests.importXml` takes with `nearest`, for machine types and processor models this computer's QEMU lacks. */
   readonly nearest: readonly string[];
   /** The word of libvirt's own schema; `unavailable` where its validator is not installed. */

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../errors.ts';
 export interface Terminal {
   readonly id: string;
   readonly kind: 'serial' | 'ssh' | 'exec';
-  /** Tab title. */
+  /** Tab title: the machine's name, and a number behind it for a second console of the same kind. */
   readonly title: string;
   /** Guest, server or container id. */
   readonly subject: string | null;

@@ -17,26 +17,23 @@ import {
   completeDomain,
   consoleProps,
   Domain,
-  type DomainDisk,
   diskProps,
   domainProps,
   interfaceProps,
   metaProps,
   missingIn,
-  type NvramStore,
-  nvramOf,
   randomMac,
   serialProps,
   withNvram,
 } from '../domain/index.ts';
 import type { OperationContext } from '../operations/runner.ts';
-import { isInside, syncPath, writeAtomic } from '../platform/fs.ts';
+import { syncPath, writeAtomic } from '../platform/fs.ts';
 import { decodeXml } from '../platform/xml-encoding.ts';
 import { offeredBy } from '../qemu/offered.ts';
 import { addAgreed, withRealPaths } from './consent.ts';
 import type { CreateDeps } from './create-spec.ts';
 import { foreignFormats } from './describe.ts';
-import { readable } from './firmware.ts';
+import { copiedStore, imagesOutside, ownDisks } from './import-images.ts';
 import { serialLog } from './launch.ts';
 import { lockOf } from './lifecycle.ts';
 import { loadOne } from './loading.ts';
@@ -161,11 +158,7 @@ export class Importer {
    */
   private async requireAgreed(domain: Domain, spec: ParsedImport): Promise<void> {
     const agreed = new Set(spec.agreed);
-    const outside: string[] = [];
-    const store = await copiedStore(domain);
-    for (const file of [...ownDisks(domain).map((disk) => disk.file), ...(store ? [store.file] : [])])
-      if (!agreed.has(file) && !(await isInside(this.deps.paths.data, file).catch(() => false)))
-        outside.push(file);
+    const outside = (await imagesOutside(domain, this.deps.paths.data)).filter((file) => !agreed.has(file));
     if (outside.length > 0)
       throw new GuesthouseError('needs-consent', 'The XML asks for images outside the library.', {
         why: `The guest could read what is in ${outside.join(', ')}.`,
@@ -226,12 +219,6 @@ export class Importer {
   }
 }
 
-/** The variable store a guest brings along. One that cannot be read is made anew at the first start. */
-async function copiedStore(domain: Domain): Promise<NvramStore | null> {
-  const store = nvramOf(domain);
-  return store && (await readable(store.file)) ? store : null;
-}
-
 /** Logs of the source machine are not written to any more. */
 function withOwnLogs(source: Domain, log: string): Domain {
   let domain = source;
@@ -242,12 +229,6 @@ function withOwnLogs(source: Domain, log: string): Domain {
     for (let index = 0; index < domain.count(list); index++)
       if (domain.has(property, index)) domain = domain.set(property, log, index);
   return domain;
-}
-
-function ownDisks(domain: Domain): (DomainDisk & { readonly file: string })[] {
-  return domain
-    .disks()
-    .filter((disk): disk is DomainDisk & { file: string } => disk.file !== null && disk.device === 'disk');
 }
 
 function sourceOf(file: string, format: string): ConvertSource {

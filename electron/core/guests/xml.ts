@@ -8,6 +8,7 @@ import { isInside } from '../platform/fs.ts';
 import type { LibraryPaths } from '../platform/paths.ts';
 import { offeredBy } from '../qemu/offered.ts';
 import { problemsIn } from './consent.ts';
+import { imagesOutside } from './import-images.ts';
 import { lockOf } from './lifecycle.ts';
 import { type LoadingDeps, refresh } from './loading.ts';
 import { checkSchema } from './schema.ts';
@@ -37,6 +38,7 @@ export class GuestXml {
         name: null,
         uuid: null,
         problems: [],
+        images: [],
         nearest: [],
         schema: { state: 'unavailable', messages: [] },
         outline: [],
@@ -48,6 +50,7 @@ export class GuestXml {
       name: domain.get(domainProps.name),
       uuid: domain.uuid,
       problems: problemsIn(this.deps.paths.data, domain, offered),
+      images: await imagesOutside(domain, this.deps.paths.data),
       nearest: offered ? missingIn(domain, offered).flatMap((one) => one.nearest ?? []) : [],
       schema: await checkSchema(text, this.deps.paths.runtime),
       outline: outlineOf(domain),

@@ -100,9 +100,9 @@ export function createKeys(deps: KeysDeps): Keys {
           ...new Set([
             ...(key.fingerprint ? (used[key.fingerprint] ?? []) : []),
             ...given.filter(([, prints]) => prints.includes(key.fingerprint ?? '')).map(([guest]) => guest),
-            ...assigned.filter(([id]) => id === key.id).map(([, server]) => server),
           ]),
         ],
+        setFor: assigned.filter(([id]) => id === key.id).map(([, server]) => server),
       }),
     );
     return { keys, agent };

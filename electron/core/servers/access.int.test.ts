@@ -143,18 +143,21 @@ describe('copying a key', () => {
   });
 
   it('gets in as usual, also to a server that is set to use the very key', async () => {
-    const fresh = path.join(temp.paths.keys, 'fresh');
-    keygen(fresh);
+    keygen(path.join(temp.paths.keys, 'fresh'));
     const config = path.join(temp.home, '.ssh', 'config');
     fs.mkdirSync(path.dirname(config), { mode: 0o700 });
     fs.writeFileSync(config, `Host *\n  IdentityFile ${key}\n`, { mode: 0o600 });
     const { id } = await addServer('here');
     await call('servers.edit', { id, change: { keyId: 'app:fresh' } });
+    const fresh = async () => (await access.keys.list()).keys.find(({ name }) => name === 'fresh')!;
+    // What it is set to use is not what it is known to accept.
+    expect(await fresh()).toMatchObject({ usedBy: [], setFor: [id] });
     expect((await follow('keys.copyId', { id: 'app:fresh', targets: [id] })).error).toBeNull();
     expect(asked.map(({ kind }) => kind)).toEqual(['host-key']);
+    expect(await fresh()).toMatchObject({ usedBy: [id], setFor: [id] });
     // Taken back there, it is not what the server is offered any more, nor said to be accepted by it.
     expect((await follow('keys.removeFromHost', { id: 'app:fresh', target: id })).error).toBeNull();
-    expect((await access.keys.list()).keys.find(({ name }) => name === 'fresh')!.usedBy).toEqual([]);
+    expect(await fresh()).toMatchObject({ usedBy: [], setFor: [] });
     expect((await call<Server[]>('servers.list'))[0]!.keyId).toBeNull();
   });
 

@@ -324,6 +324,18 @@ describe("a program's console", () => {
     }
   });
 
+  it('is told apart from another one to the same machine by a number', async () => {
+    const launch = async () => ({ argv: ['true'] });
+    const open = (title: string, kind: 'ssh' | 'exec' = 'ssh', subject = 'web-1234') =>
+      terminals.open({ kind, title, subject, launch });
+    const [first, second] = [open('web'), open('web')];
+    expect([first.title, second.title, open('db', 'ssh', 'db-1').title]).toEqual(['web', 'web 2', 'db']);
+    expect([open('app', 'exec').title, open('app log', 'exec').title]).toEqual(['app', 'app log']);
+    await terminals.handlers['terminals.close']({ id: first.id }, { signal: new AbortController().signal });
+    terminals.guestChanged({ id: 'web-1234', name: 'www', state: 'running' });
+    expect([now(second.id)?.title, open('www').title, open('www').title]).toEqual(['www 2', 'www', 'www 3']);
+  });
+
   it('is ended with its tab', async () => {
     const { id } = terminals.openPty({
       argv: ['/bin/sh', '-c', 'echo $$; exec sleep 1000'],

@@ -88,6 +88,8 @@ export interface Terminals {
 interface Entry {
   terminal: Terminal;
   readonly console: PtyConsole | null;
+  /** Tells apart consoles of one kind to one machine; from 1. */
+  readonly number: number;
   /** Of a launch under way. */
   launching: AbortController | null;
   /** A source was asked for and has not ended. */
@@ -100,6 +102,9 @@ const trimEveryMs = 15_000;
 const reconnectMs = 1000;
 
 const isLive = (state: GuestState) => !['off', 'saved', 'crashed', 'broken'].includes(state);
+
+/** "web", "web 2" */
+const numbered = (title: string, number: number) => (number === 1 ? title : `${title} ${number}`);
 
 export function createTerminals(deps: TerminalDeps): Terminals {
   return new Manager(deps);
@@ -137,17 +142,18 @@ class Manager implements Terminals {
   open(spec: PtyConsole): Terminal {
     const id = `${spec.kind}-${randomUUID()}`;
     const { kind, title, subject } = spec;
+    const number = this.freeNumber(spec);
     const terminal: Terminal = {
       id,
       kind,
-      title,
+      title: numbered(title, number),
       subject,
       status: 'waiting',
       reason: null,
       exitCode: null,
       error: null,
     };
-    this.add({ terminal, console: spec, launching: null, started: false }, null);
+    this.add({ terminal, console: spec, number, launching: null, started: false }, null);
     void this.launch(id);
     return this.entries.get(id)!.terminal;
   }
@@ -170,8 +176,9 @@ class Manager implements Terminals {
   }
 
   guestChanged(guest: Pick<Guest, 'id' | 'name' | 'state'>): void {
-    for (const [one, { terminal }] of this.entries)
-      if (terminal.subject === guest.id && terminal.kind !== 'exec') this.change(one, { title: guest.name });
+    for (const [one, { terminal, number }] of this.entries)
+      if (terminal.subject === guest.id && terminal.kind !== 'exec')
+        this.change(one, { title: numbered(guest.name, number) });
     const id = serialId(guest.id);
     const entry = this.entries.get(id);
     if (!entry) return;
@@ -193,6 +200,21 @@ class Manager implements Terminals {
     this.entries.clear();
   }
 
+  private freeNumber({ kind, title, subject }: PtyConsole): number {
+    const taken = new Set<number>();
+    // A container has a shell and a log; a guest may have been renamed meanwhile.
+    for (const { console, number } of this.entries.values())
+      if (
+        console?.kind === kind &&
+        console.subject === subject &&
+        (kind === 'ssh' || console.title === title)
+      )
+        taken.add(number);
+    let number = 1;
+    while (taken.has(number)) number++;
+    return number;
+  }
+
   private openSerial(ref: string): Terminal {
     const port = this.deps.serial(ref);
     const id = serialId(port.id);
@@ -208,7 +230,7 @@ class Manager implements Terminals {
       exitCode: null,
       error: null,
     };
-    this.add({ terminal, console: null, launching: null, started: false }, port.log);
+    this.add({ terminal, console: null, number: 1, launching: null, started: false }, port.log);
     if (isLive(port.state)) this.connectSerial(id, port);
     return this.entries.get(id)!.terminal;
   }

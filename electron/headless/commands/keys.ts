@@ -63,7 +63,8 @@ export function registerKeys(program: Command, runner: Runner): void {
     const key = await keyOf(run, ref);
     const publicText = await run.core.call('keys.publicText', { id: key.id }).catch(() => null);
     const { servers = [], guests } = await run.core.call('core.snapshot', undefined);
-    const names = key.usedBy.map((id) => [...guests, ...servers].find((one) => one.id === id)?.name ?? id);
+    const names = (ids: readonly string[]) =>
+      ids.map((id) => [...guests, ...servers].find((one) => one.id === id)?.name ?? id).join(', ') || null;
     return {
       data: { ...key, publicText },
       text: `${facts([
@@ -73,7 +74,8 @@ export function registerKeys(program: Command, runner: Runner): void {
         ['Comment', key.comment || null],
         ['Passphrase', key.encrypted === null ? null : key.encrypted ? 'yes' : 'no'],
         ['In the agent', key.inAgent ? 'yes' : 'no'],
-        ['Accepted by', names.join(', ') || null],
+        ['Accepted by', names(key.usedBy)],
+        ['Set to be used for', names(key.setFor)],
         ['Public key', publicText],
         ['Problem', key.unreadable],
       ])}${key.randomart ? `\n${plain(key.randomart)}` : ''}`,

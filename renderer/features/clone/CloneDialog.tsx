@@ -138,8 +138,8 @@ function Wizard({ wished }: { wished: readonly string[] }) {
           <span className={panes.stepLine}>
             Step {at + 1} of {pages.length}: {titles[page]}
           </span>
-          <Button onPress={close}>Cancel</Button>
           {at > 0 && <Button onPress={() => setPage(pages[at - 1] ?? 'names')}>Back</Button>}
+          <Button onPress={close}>Cancel</Button>
           <Button
             key={page === 'review' ? 'make' : 'next'}
             look="primary"

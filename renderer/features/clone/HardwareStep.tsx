@@ -89,7 +89,7 @@ export function HardwareStep({
           value={form.tags}
           onChange={(tags) => put({ tags })}
           problem={problems.tags}
-          hint="Apart by commas."
+          hint="Separated by commas."
         />
       </div>
       <fieldset className={css.keys}>

@@ -22,7 +22,7 @@ export interface CloneForm {
   readonly keyIds: ReadonlySet<string>;
   /** Lines as in authorized_keys. */
   readonly pasted: string;
-  /** Apart by commas. */
+  /** Separated by commas. */
   readonly tags: string;
   readonly parts: ReadonlySet<IdentityPart>;
   readonly rsa: boolean;

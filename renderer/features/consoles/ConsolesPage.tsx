@@ -32,9 +32,27 @@ export function ConsolesPage() {
   if (terminals.length === 0 && without.length === 0 && servers.length === 0)
     return (
       <div className={css.page} data-testid={testIds.consolesPage}>
-        <Empty title="No consoles" icon={<SquareTerminal size={24} aria-hidden="true" />}>
-          A console is a terminal of a guest inside this window. Start a guest, then press Enter on it to open
-          one.
+        <Empty
+          title="No consoles"
+          icon={<SquareTerminal size={24} aria-hidden="true" />}
+          action={
+            guests.length > 0 ? (
+              <Button look="primary" size="large" onPress={() => useUi.getState().go('guests')}>
+                Show the guests
+              </Button>
+            ) : (
+              <Button
+                look="primary"
+                size="large"
+                onPress={() => useUi.getState().open({ kind: 'new-guest' })}
+              >
+                New guest…
+              </Button>
+            )
+          }
+        >
+          A console is a terminal of a guest or server inside this window. Start a guest, then press Enter on
+          it to open one.
         </Empty>
       </div>
     );

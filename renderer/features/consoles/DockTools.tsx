@@ -4,7 +4,7 @@ import { saveText } from '../../bridge/files.ts';
 import { type Console, openScreens, useConsoles } from '../../stores/consoles.ts';
 import { setGroup, splitConsole, useDock } from '../../stores/dock.ts';
 import { type DockTab, terminalsOf } from '../../stores/dock-layout.ts';
-import { useHosts } from '../../stores/servers.ts';
+import { hostNameOf, useHosts } from '../../stores/servers.ts';
 import { zoomConsoles } from '../../stores/settings.ts';
 import { openConsoles, openSshConsoles, useTerminals } from '../../stores/terminals.ts';
 import { tell, tellError } from '../../stores/toasts.ts';
@@ -80,13 +80,13 @@ export function DockTools({ tab, active }: { tab: DockTab; active: Console }) {
       : ([
           {
             id: 'right',
-            label: `Right: ${active.title} again`,
+            label: `Right: ${hostNameOf(active.subject)} again`,
             keys: 'Ctrl+Shift+E',
             run: () => splitSame(active, 'row'),
           },
           {
             id: 'below',
-            label: `Below: ${active.title} again`,
+            label: `Below: ${hostNameOf(active.subject)} again`,
             keys: 'Ctrl+Shift+O',
             run: () => splitSame(active, 'column'),
           },

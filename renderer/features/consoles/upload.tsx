@@ -2,6 +2,7 @@ import { type DragEvent, useRef, useState } from 'react';
 import type { Terminal } from '../../../shared/model/terminal.ts';
 import { call } from '../../bridge/call.ts';
 import { pathForFile } from '../../bridge/files.ts';
+import { hostNameOf } from '../../stores/servers.ts';
 import { tell, tellError } from '../../stores/toasts.ts';
 import { Button } from '../../ui/Button.tsx';
 import { Dialog } from '../../ui/Dialog.tsx';
@@ -64,16 +65,17 @@ export function UploadDialog({
   onClose: () => void;
 }) {
   const [folder, setFolder] = useState('');
+  const where = terminal.subject === null ? terminal.title : hostNameOf(terminal.subject);
   const what = files.length === 1 ? nameOf(files[0]!) : counted(files.length, 'file');
   const send = async () => {
     onClose();
     if (terminal.subject === null) return;
     await call('ssh.upload', { target: terminal.subject, files: [...files], folder: folder.trim() });
-    tell(`Copying ${what} to ${terminal.title}. Progress stands under Operations.`);
+    tell(`Copying ${what} to ${where}. Progress stands under Operations.`);
   };
   return (
     <Dialog
-      title={`Copy ${what} to ${terminal.title}?`}
+      title={`Copy ${what} to ${where}?`}
       onClose={onClose}
       onSubmit={() => void send().catch(tellError)}
       foot={

@@ -1,4 +1,4 @@
-import { Box, Ellipsis, Plus } from 'lucide-react';
+import { Container as ContainerIcon, Ellipsis, Plus } from 'lucide-react';
 import { useEffect } from 'react';
 import { type Container, type ContainerHost, localHost } from '../../../shared/model/container.ts';
 import { call } from '../../bridge/call.ts';
@@ -169,7 +169,7 @@ function Nothing({ local }: { local: ContainerHost | undefined }) {
   return (
     <Empty
       title={trouble ? 'No containers here yet' : 'No containers'}
-      icon={<Box size={24} aria-hidden="true" />}
+      icon={<ContainerIcon size={24} aria-hidden="true" />}
       action={
         <span className={panes.buttons}>
           {trouble === null && (

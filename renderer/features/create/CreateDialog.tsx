@@ -33,7 +33,7 @@ import { ReviewStep } from './ReviewStep.tsx';
 import { SourceList, sources } from './SourceList.tsx';
 import { StarterForm } from './StarterForm.tsx';
 import { type FileState, sourceFor, useFile } from './use-file.ts';
-import { type XmlForm, XmlPanel } from './XmlPanel.tsx';
+import { waitsFor, type XmlForm, XmlPanel } from './XmlPanel.tsx';
 
 const close = () => useUi.getState().close();
 
@@ -137,11 +137,12 @@ function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string
   const problems = checked.problems ?? {};
   const xmlTrouble = nameTrouble(xml.name, taken);
   const readable = file.status === 'xml' && file.check.invalid === null;
+  const waits = source === 'xml' && readable ? waitsFor(file.check, xml) : null;
   const ready =
     source === 'starter'
       ? checked.spec !== null
       : source === 'xml'
-        ? readable && xmlTrouble === null
+        ? readable && xmlTrouble === null && waits === null
         : page === 'source'
           ? source === 'cloud'
             ? from !== null && form.keys.trim() !== '' && problems.keys === undefined
@@ -177,15 +178,23 @@ function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string
       onSubmit={submit}
       foot={
         <>
-          <span className={panes.stepLine}>{last && page === 'source' ? '' : stepWords[page]}</span>
-          <Button onPress={close}>Cancel</Button>
+          <span className={panes.stepLine}>
+            {waits ?? ((last || source === 'template') && page === 'source' ? '' : stepWords[page])}
+          </span>
           {page !== 'source' && (
             <Button onPress={() => setPage(page === 'review' ? 'hardware' : 'source')}>Back</Button>
           )}
+          <Button onPress={close}>Cancel</Button>
           {source === 'template' ? (
-            <Button look="primary" onPress={() => useUi.getState().open({ kind: 'clone', sources: [] })}>
-              Choose a template…
-            </Button>
+            templates.length === 0 ? (
+              <Button look="primary" onPress={() => useUi.getState().open({ kind: 'new-template' })}>
+                New template…
+              </Button>
+            ) : (
+              <Button look="primary" onPress={() => useUi.getState().open({ kind: 'clone', sources: [] })}>
+                Choose a template…
+              </Button>
+            )
           ) : (
             <Button
               key={last ? 'make' : 'next'}
@@ -211,6 +220,8 @@ function Wizard({ asked, dropped }: { asked: string | undefined; dropped: string
             <p className={css.lead}>
               A template is a sealed guest. Each clone of it gets a machine-id, SSH host keys, a name and
               addresses of its own; the next pages show them before anything is made.
+              {templates.length === 0 &&
+                ' There is none yet: make one from Debian or an image, or of a guest that you have.'}
             </p>
           )}
           {page === 'source' && source === 'cloud' && (

@@ -16,6 +16,16 @@ export interface XmlForm {
   readonly start: boolean;
 }
 
+/** What is to be allowed before the disks can be taken, as a sentence; null when nothing is. */
+export function waitsFor(check: XmlCheck, form: XmlForm): string | null {
+  if (form.disks === 'reference') return null;
+  const left = check.images.filter((file) => !form.agreed.has(file)).length;
+  if (left === 0) return null;
+  return `${form.disks === 'copy' ? 'To copy' : 'To link to'} its disks, allow ${
+    left === 1 ? 'the image' : `the ${left} images`
+  } it reads.`;
+}
+
 /** What a domain XML asks for: what would not run, what reaches outside, and what becomes of its disks. */
 export function XmlPanel({
   check,

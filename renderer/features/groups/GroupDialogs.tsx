@@ -5,6 +5,7 @@ import type { Group } from '../../../shared/model/group.ts';
 import { nameProblem } from '../../../shared/model/names.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
+import { choose } from '../../stores/chosen.ts';
 import { groupDone, inTree, useGroupHosts, useGroups } from '../../stores/groups.ts';
 import { operationEnd } from '../../stores/operations.ts';
 import { hostNameOf, useHosts } from '../../stores/servers.ts';
@@ -59,12 +60,13 @@ export function NewGroupDialog({ parent: parentId }: { parent: string | null }) 
     setTouched(true);
     if (wrong || !checked.limits) return;
     try {
-      const { operation } = await call('groups.create', {
+      const { operation, id } = await call('groups.create', {
         name,
         parent: parent || null,
         host: where,
         limits: checked.limits,
       });
+      choose('groups', id);
       close();
       void operationEnd(operation).catch(() => {});
     } catch (cause) {

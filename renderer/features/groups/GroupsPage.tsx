@@ -2,6 +2,7 @@ import { Boxes, Plus } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import type { Group, GroupUse } from '../../../shared/model/group.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
+import { choose, useChosen } from '../../stores/chosen.ts';
 import { inTree, useGroupHosts, useGroups, useGroupUse } from '../../stores/groups.ts';
 import { hostNameOf } from '../../stores/servers.ts';
 import { useUi } from '../../stores/ui.ts';
@@ -33,7 +34,7 @@ export function GroupsPage() {
   const groups = useGroups((state) => state.all);
   const detailsWidth = useUi((state) => state.detailsWidth);
   const here = useGroupHosts((state) => state.byHost['']);
-  const [chosen, setChosen] = useState<string | null>(null);
+  const chosen = useChosen((state) => state.groups);
   const [open, setOpen] = useState(false);
   useEffect(() => void useGroupHosts.getState().fetch(null), []);
   const shown = inTree(groups);
@@ -79,7 +80,7 @@ export function GroupsPage() {
           label="Resource groups"
           items={shown}
           selected={group?.id ?? null}
-          onSelect={setChosen}
+          onSelect={(id) => choose('groups', id)}
           onShow={() => setOpen(true)}
           rowTestId={groupRowTestId}
           columns={[

@@ -9,12 +9,11 @@ import { Button } from '../../ui/Button.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { ago } from '../../ui/format.ts';
 import { MenuButton } from '../../ui/Menu.tsx';
+import { OperationLine } from '../../ui/OperationLine.tsx';
 import panes from '../../ui/panes.module.css';
-import { Progress } from '../../ui/parts.tsx';
 import { Tabs } from '../../ui/Tabs.tsx';
 import { actionTestId } from '../../ui/testids.ts';
-import { CancelButton } from '../../ui/WorkingDialog.tsx';
-import { actionIcons, actionLabel, menuEntries } from './action-icons.tsx';
+import { actionIcons, actionLabel, dangerous, menuEntries } from './action-icons.tsx';
 import type { DetailTab } from './detail-tabs.tsx';
 import css from './details.module.css';
 
@@ -25,20 +24,12 @@ export function GuestDetails({ guest, tabs }: { guest: Guest; tabs: readonly Det
   const { primary, more } = actionsFor(guest.state);
   return (
     <>
-      {operation && (
-        <div className={css.doing}>
-          <div className={css.doingLine}>
-            <span>{operation.phase || operation.title}</span>
-            <CancelButton size="small" operation={operation} onCancel={cancelOperation} />
-          </div>
-          <Progress fraction={operation.fraction} label={operation.title} />
-        </div>
-      )}
+      <OperationLine operation={operation} onCancel={cancelOperation} />
       <div className={panes.actions}>
         {primary.map((action, index) => (
           <Button
             key={action}
-            look={index === 0 ? 'primary' : 'plain'}
+            look={index === 0 ? 'primary' : dangerous.has(action) ? 'risky' : 'plain'}
             data-testid={actionTestId(action)}
             onPress={() => runGuestAction(action, [guest])}
           >
@@ -83,7 +74,19 @@ function Notes({ guest }: { guest: Guest }) {
   if (!guest.problem && !crash && !stopped && !guest.pendingRestart && guest.notes.length === 0) return null;
   return (
     <div className={css.notes}>
-      {guest.problem && <ErrorNote error={guest.problem} write={writeClipboard} />}
+      {guest.problem && (
+        <ErrorNote
+          error={guest.problem}
+          write={writeClipboard}
+          action={
+            guest.problem.code === 'xml-invalid' && (
+              <Button size="small" onPress={() => useUi.getState().open({ kind: 'xml', id: guest.id })}>
+                Edit the XML…
+              </Button>
+            )
+          }
+        />
+      )}
       {crash && (
         <ErrorNote
           write={writeClipboard}

@@ -88,7 +88,7 @@ export function LabelsDialog({ id }: { id: string }) {
         value={tags}
         onChange={setTags}
         problem={problem}
-        hint="Apart by commas."
+        hint="Separated by commas."
         autoFocus
       />
       <TextField label="Notes" value={description} onChange={setDescription} multiline={4} />

@@ -13,7 +13,7 @@ import panes from '../../ui/panes.module.css';
 import { Empty, StateDot } from '../../ui/parts.tsx';
 import { TwoPanes } from '../../ui/TwoPanes.tsx';
 import { bulkTestId, testIds } from '../../ui/testids.ts';
-import { actionIcons } from './action-icons.tsx';
+import { actionIcons, actionLabel, dangerous } from './action-icons.tsx';
 import type { DetailTab } from './detail-tabs.tsx';
 import { GuestDetails } from './GuestDetails.tsx';
 import { GuestTable } from './GuestTable.tsx';
@@ -170,6 +170,7 @@ function Toolbar({ guests }: { guests: readonly Guest[] }) {
 /** What can be done with the selected guests; of one alone only a narrow window shows it. */
 function Bulk({ guests }: { guests: readonly Guest[] }) {
   const actions = bulkActions(guests.map((guest) => guest.state));
+  const only = guests.length === 1 ? guests[0] : undefined;
   return (
     <div
       className={panes.chosen}
@@ -177,8 +178,8 @@ function Bulk({ guests }: { guests: readonly Guest[] }) {
       aria-label="Actions for the selected guests"
       data-testid={testIds.bulkBar}
     >
-      <span>{guests.length === 1 ? guests[0]?.name : `${guests.length} selected`}</span>
-      {guests.length === 1 && (
+      <span>{only?.name ?? `${guests.length} selected`}</span>
+      {only && (
         <Button size="small" look="primary" onPress={() => useUi.getState().set({ detailsOpen: true })}>
           Details
         </Button>
@@ -187,11 +188,12 @@ function Bulk({ guests }: { guests: readonly Guest[] }) {
         <Button
           key={action}
           size="small"
+          look={dangerous.has(action) ? 'risky' : 'plain'}
           data-testid={bulkTestId(action)}
           onPress={() => runGuestAction(action, guests)}
         >
           {actionIcons[action]}
-          {bulkLabels[action]}
+          {only ? actionLabel(action, only) : bulkLabels[action]}
         </Button>
       ))}
     </div>

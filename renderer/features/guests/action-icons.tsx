@@ -49,7 +49,13 @@ export const actionIcons: Readonly<Record<GuestActionId, ReactElement>> = {
 };
 
 const keys: Partial<Record<GuestActionId, string>> = { console: 'Enter', rename: 'F2', delete: 'Del' };
-const dangerous: ReadonlySet<GuestActionId> = new Set(['reset', 'force-off', 'delete', 'discard-saved']);
+/** What is lost by these does not come back. */
+export const dangerous: ReadonlySet<GuestActionId> = new Set([
+  'reset',
+  'force-off',
+  'delete',
+  'discard-saved',
+]);
 
 /** "Resume" is what start does to a saved guest. */
 export function actionLabel(action: GuestActionId, guest: Guest): string {

@@ -1,4 +1,4 @@
-import { ChevronRight, RefreshCw } from 'lucide-react';
+import { ChevronRight, Fingerprint, RefreshCw } from 'lucide-react';
 import { Fragment, useEffect, useState } from 'react';
 import type { IdentityReport, IdentityRow } from '../../../shared/model/identity.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
@@ -82,10 +82,20 @@ function Report({ report }: { report: IdentityReport }) {
   const unread = report.rows.filter((row) => row.facts === null).length;
   if (report.rows.length === 0)
     return (
-      <Empty title="No machines yet">
-        Here every guest, template and server is compared with every other: two that share a machine-id, host
-        keys or a network address are found, explained and repaired.
-      </Empty>
+      <div className={css.none}>
+        <Empty
+          title="No machines yet"
+          icon={<Fingerprint size={24} aria-hidden="true" />}
+          action={
+            <Button look="primary" size="large" onPress={() => open({ kind: 'new-guest' })}>
+              New guest…
+            </Button>
+          }
+        >
+          Here every guest, template and server is compared with every other: two that share a machine-id,
+          host keys or a network address are found, explained and repaired.
+        </Empty>
+      </div>
     );
   return (
     <>

@@ -103,8 +103,8 @@ export function RepairDialog({ ids }: { ids: readonly string[] }) {
           <span className={panes.stepLine}>
             {inPreview ? 'Step 2 of 2: Preview' : 'Step 1 of 2: Which machines, and what'}
           </span>
-          <Button onPress={close}>Cancel</Button>
           {inPreview && <Button onPress={() => setStage({ at: 'choices' })}>Back</Button>}
+          <Button onPress={close}>Cancel</Button>
           <Button
             key={stage.at}
             look="primary"

@@ -154,32 +154,67 @@ export function KeyDetails({ item: key }: { item: Key }) {
   );
 }
 
+/** Who lets one in with it, and who is only tried with it. */
 function UsedBy({ item: key }: { item: Key }) {
   const guests = useGuests((state) => state.byId);
   const servers = useServers((state) => state.byId);
   // One that was removed from the lists may accept it still, but cannot be asked any more.
   const known = key.usedBy.filter((id) => id in guests || id in servers);
+  const set = key.setFor.filter((id) => id in servers && !known.includes(id));
+  const { open } = useUi.getState();
   return (
-    <div>
-      <h3>Accepted by</h3>
-      {known.length === 0 ? (
-        <p className="muted">No guest or server is known to accept it yet.</p>
-      ) : (
-        <ul className={css.hosts}>
-          {known.map((id) => (
-            <li key={id}>
-              <span>{hostNameOf(id)}</span>
-              <Button
-                size="small"
-                aria-label={`Remove from ${hostNameOf(id)}`}
-                onPress={() => useUi.getState().open({ kind: 'remove-key', key: key.id, target: id })}
-              >
-                Remove…
-              </Button>
-            </li>
-          ))}
-        </ul>
+    <>
+      <div>
+        <h3>Accepted by</h3>
+        {known.length === 0 ? (
+          <p className="muted">No guest or server is known to accept it yet.</p>
+        ) : (
+          <Hosts
+            ids={known}
+            act="Remove…"
+            label="Remove from"
+            onAct={(target) => open({ kind: 'remove-key', key: key.id, target })}
+          />
+        )}
+      </div>
+      {set.length > 0 && (
+        <div>
+          <h3>Set to be used for</h3>
+          <p className="muted">Whether they accept it has not been seen here.</p>
+          <Hosts
+            ids={set}
+            act="Copy it there…"
+            label="Copy it to"
+            onAct={(target) => open({ kind: 'copy-key', key: key.id, targets: [target] })}
+          />
+        </div>
       )}
-    </div>
+    </>
+  );
+}
+
+function Hosts({
+  ids,
+  act,
+  label,
+  onAct,
+}: {
+  ids: readonly string[];
+  act: string;
+  /** The same for a screen reader, which hears the name after it. */
+  label: string;
+  onAct: (id: string) => void;
+}) {
+  return (
+    <ul className={css.hosts}>
+      {ids.map((id) => (
+        <li key={id}>
+          <span>{hostNameOf(id)}</span>
+          <Button size="small" aria-label={`${label} ${hostNameOf(id)}`} onPress={() => onAct(id)}>
+            {act}
+          </Button>
+        </li>
+      ))}
+    </ul>
   );
 }

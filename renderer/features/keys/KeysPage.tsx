@@ -3,6 +3,7 @@ import { useState } from 'react';
 import type { Key } from '../../../shared/model/key.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
+import { choose, useChosen } from '../../stores/chosen.ts';
 import { allProblems, refused, useKeys } from '../../stores/keys.ts';
 import { tell, tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
@@ -30,7 +31,7 @@ export function verdict(key: Key): { tone: 'running' | 'waiting' | 'failed'; wor
 export function KeysPage() {
   const { list, error, loading, fetch } = useKeys();
   const detailsWidth = useUi((state) => state.detailsWidth);
-  const [chosen, setChosen] = useState<string | null>(null);
+  const chosen = useChosen((state) => state.keys);
   const [open, setOpen] = useState(false);
   const keys = list?.keys ?? [];
   const key = keys.find((one) => one.id === chosen);
@@ -77,7 +78,7 @@ export function KeysPage() {
           label="Keys"
           items={keys}
           selected={key?.id ?? null}
-          onSelect={setChosen}
+          onSelect={(id) => choose('keys', id)}
           onShow={() => setOpen(true)}
           onOpen={() => setOpen(true)}
           rowTestId={keyRowTestId}

@@ -4,6 +4,7 @@ import { keyFileName } from '../../../shared/ipc/keys.ts';
 import type { KeyType } from '../../../shared/model/key.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
+import { choose } from '../../stores/chosen.ts';
 import { useKey, useKeys } from '../../stores/keys.ts';
 import { operationEnd } from '../../stores/operations.ts';
 import { tell, tellError } from '../../stores/toasts.ts';
@@ -75,6 +76,7 @@ export function NewKeyDialog() {
       setPassphrase('');
       setRepeated('');
       await operationEnd(started.operation);
+      choose('keys', started.id);
       setState({ step: 'made', id: started.id });
     } catch (error) {
       setState({ step: 'form', error: toWire(error) });

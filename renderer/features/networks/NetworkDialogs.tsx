@@ -3,6 +3,7 @@ import { toWire, type WireError } from '../../../shared/errors.ts';
 import { networkDomainProblem, networkNameProblem, subnetProblem } from '../../../shared/model/network.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
+import { choose } from '../../stores/chosen.ts';
 import { useGuests } from '../../stores/guests.ts';
 import { useNetworks } from '../../stores/networks.ts';
 import { tellError } from '../../stores/toasts.ts';
@@ -45,6 +46,7 @@ export function NetworkDialog({ name: known }: { name: string | null }) {
     try {
       const wish = { name, subnet, domain: wholeDomain, wayOut, reachHost };
       await (known === null ? call('networks.create', wish) : call('networks.edit', wish));
+      choose('networks', name);
       close();
     } catch (cause) {
       setError(toWire(cause));

@@ -1,6 +1,7 @@
 import { Network, Plus } from 'lucide-react';
 import { useState } from 'react';
 import type { SharedNetwork } from '../../../shared/model/network.ts';
+import { choose, useChosen } from '../../stores/chosen.ts';
 import { useNetworks } from '../../stores/networks.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
@@ -33,7 +34,7 @@ function stateWords(network: SharedNetwork): {
 export function NetworksPage() {
   const networks = useNetworks((state) => state.all);
   const detailsWidth = useUi((state) => state.detailsWidth);
-  const [chosen, setChosen] = useState<string | null>(null);
+  const chosen = useChosen((state) => state.networks);
   const [open, setOpen] = useState(false);
   const order = new Intl.Collator(undefined, { numeric: true });
   const shown = [...networks].sort((a, b) => order.compare(a.name, b.name));
@@ -68,7 +69,7 @@ export function NetworksPage() {
             label="Shared networks"
             items={shown}
             selected={network?.id ?? null}
-            onSelect={setChosen}
+            onSelect={(id) => choose('networks', id)}
             onShow={() => setOpen(true)}
             rowTestId={networkRowTestId}
             columns={[

@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { toWire, type WireError } from '../../../shared/errors.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
+import { choose } from '../../stores/chosen.ts';
 import { offerableKeys, refused, useKeyCopies, useKeys } from '../../stores/keys.ts';
 import { operationEnd } from '../../stores/operations.ts';
 import { useServers } from '../../stores/servers.ts';
@@ -16,7 +17,7 @@ import { typeWords } from '../../ui/key-type.ts';
 import { CopyText, Progress } from '../../ui/parts.tsx';
 import { testIds } from '../../ui/testids.ts';
 import { ServerFields } from './ServerDialog.tsx';
-import { checkServer, emptyForm, type ServerForm } from './server-form.ts';
+import { checkServer, emptyForm, type ServerForm, takeApart } from './server-form.ts';
 import css from './servers.module.css';
 
 type Step = 'server' | 'key' | 'copy' | 'done';
@@ -41,7 +42,7 @@ export function AccessDialog() {
   const [operation, setOperation] = useState<string | null>(null);
   const [error, setError] = useState<WireError | null>(null);
   const checked = checkServer(
-    form,
+    takeApart(form, form.address),
     servers.filter((server) => server.id !== serverId).map((server) => server.name),
   );
   const chosenKey = keyId ?? keys[0]?.id ?? newKey;
@@ -52,6 +53,7 @@ export function AccessDialog() {
     setError(null);
     if (step === 'server') {
       setTouched(true);
+      setForm(takeApart(form, form.address));
       if (checked.spec) setStep('key');
     } else if (step === 'key' && checked.spec) {
       setStep('copy');
@@ -72,6 +74,7 @@ export function AccessDialog() {
         if (id === null) ({ id } = await call('servers.add', spec));
         else await call('servers.edit', { id, change: spec });
         setServerId(id);
+        choose('servers', id);
         const started =
           how === 'copy'
             ? await call('keys.copyId', { id: key, targets: [id] })

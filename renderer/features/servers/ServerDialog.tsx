@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { toWire, type WireError } from '../../../shared/errors.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
+import { choose } from '../../stores/chosen.ts';
 import { useKeys } from '../../stores/keys.ts';
 import { useServers } from '../../stores/servers.ts';
 import { useUi } from '../../stores/ui.ts';
@@ -78,7 +79,7 @@ export function ServerFields({
         value={form.name}
         onChange={(name) => put({ name })}
         problem={problem('name')}
-        placeholder={form.address}
+        placeholder={takeApart(form, form.address).address}
         testId="server-name"
       />
       {!short && (
@@ -128,7 +129,7 @@ export function ServerDialog({ id }: { id: string | null }) {
   const [touched, setTouched] = useState(false);
   const [error, setError] = useState<WireError | null>(null);
   const checked = checkServer(
-    form,
+    takeApart(form, form.address),
     servers.filter((server) => server.id !== id).map((server) => server.name),
   );
   const close = () => useUi.getState().close();
@@ -136,7 +137,7 @@ export function ServerDialog({ id }: { id: string | null }) {
     setTouched(true);
     if (!checked.spec) return;
     try {
-      if (id === null) await call('servers.add', checked.spec);
+      if (id === null) choose('servers', (await call('servers.add', checked.spec)).id);
       else await call('servers.edit', { id, change: checked.spec });
       close();
     } catch (cause) {

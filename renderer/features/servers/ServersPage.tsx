@@ -1,9 +1,11 @@
-import { Cloud, Ellipsis, Plus } from 'lucide-react';
+import { Ellipsis, Plus, Server as ServerIcon } from 'lucide-react';
 import { useState } from 'react';
 import type { Server } from '../../../shared/model/server.ts';
 import { call } from '../../bridge/call.ts';
 import { writeClipboard } from '../../bridge/clipboard.ts';
 import { saveText } from '../../bridge/files.ts';
+import { choose, useChosen } from '../../stores/chosen.ts';
+import { cancelOperation, useSubjectOperation } from '../../stores/operations.ts';
 import { askServer, removeServer, serverAddress, useServers } from '../../stores/servers.ts';
 import { openSshConsoles } from '../../stores/terminals.ts';
 import { tell, tellError } from '../../stores/toasts.ts';
@@ -11,6 +13,7 @@ import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
 import { ListTable } from '../../ui/ListTable.tsx';
 import { MenuButton } from '../../ui/Menu.tsx';
+import { OperationLine } from '../../ui/OperationLine.tsx';
 import panes from '../../ui/panes.module.css';
 import { Dot, Empty, Tag } from '../../ui/parts.tsx';
 import { TwoPanes } from '../../ui/TwoPanes.tsx';
@@ -26,11 +29,12 @@ export function reachedWords({ reachable }: Server): { tone: 'running' | 'failed
 export function ServersPage() {
   const servers = useServers((state) => state.all);
   const detailsWidth = useUi((state) => state.detailsWidth);
-  const [chosen, setChosen] = useState<string | null>(null);
+  const chosen = useChosen((state) => state.servers);
   const [open, setOpen] = useState(false);
   const order = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
   const shown = [...servers].sort((a, b) => order.compare(a.name, b.name));
   const server = shown.find((one) => one.id === chosen);
+  const operation = useSubjectOperation(chosen ?? '');
   const { open: show } = useUi.getState();
 
   const body = (
@@ -39,14 +43,14 @@ export function ServersPage() {
       {shown.length === 0 ? (
         <Empty
           title="No servers"
-          icon={<Cloud size={24} aria-hidden="true" />}
+          icon={<ServerIcon size={24} aria-hidden="true" />}
           action={
             <span className={panes.buttons}>
               <Button look="primary" size="large" onPress={() => show({ kind: 'get-access' })}>
-                Get access to a cloud server
+                Get access to a cloud server…
               </Button>
               <Button size="large" onPress={() => show({ kind: 'import-servers' })}>
-                Import from ~/.ssh/config
+                Import from ~/.ssh/config…
               </Button>
             </span>
           }
@@ -59,7 +63,7 @@ export function ServersPage() {
           label="Servers"
           items={shown}
           selected={server?.id ?? null}
-          onSelect={setChosen}
+          onSelect={(id) => choose('servers', id)}
           onShow={() => setOpen(true)}
           onOpen={(one) => void openSshConsoles([one.id]).catch(tellError)}
           rowTestId={serverRowTestId}
@@ -69,13 +73,18 @@ export function ServersPage() {
             {
               id: 'address',
               title: 'Address',
-              cell: (one) => <span className="mono">{serverAddress(one)}</span>,
+              width: '34%',
+              cell: (one) => (
+                <span className="mono" title={serverAddress(one)}>
+                  {serverAddress(one)}
+                </span>
+              ),
             },
             { id: 'os', title: 'System', cell: (one) => one.info?.os ?? '–' },
             {
               id: 'tags',
               title: 'Tags',
-              width: '110px',
+              width: '90px',
               cell: (one) => one.tags.map((tag) => <Tag key={tag}>{tag}</Tag>),
             },
           ]}
@@ -94,6 +103,7 @@ export function ServersPage() {
       details={
         server ? (
           <>
+            <OperationLine operation={operation} onCancel={cancelOperation} />
             <div className={panes.actions}>
               <Button
                 look="primary"

@@ -36,6 +36,12 @@ describe('the form of a server', () => {
     expect(Object.keys(problems)).toEqual([field]);
   });
 
+  it('says of a name that follows a wrong address nothing of its own', () => {
+    expect(Object.keys(checkServer({ ...emptyForm, address: '-oProxy=x' }, []).problems)).toEqual([
+      'address',
+    ]);
+  });
+
   it('refuses a name that is a pattern, or taken', () => {
     expect(checkServer({ ...emptyForm, name: '*', address: 'a' }, []).problems.name).toBeTruthy();
     expect(checkServer({ ...emptyForm, name: 'DB', address: 'a' }, ['db']).problems.name).toMatch(/already/);

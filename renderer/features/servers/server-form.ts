@@ -69,8 +69,8 @@ export function checkServer(form: ServerForm, taken: readonly string[]): Checked
   const address = form.address.trim();
   const name = form.name.trim() || address;
   put('address', addressProblem(address));
-  // Without an address it is the address that is missing: the name follows it.
-  if (name !== '') put('name', aliasProblem(name));
+  // A name that follows the address is as wrong as it: that is said once.
+  if (form.name.trim() !== '' || !problems.address) put('name', aliasProblem(name));
   if (taken.some((other) => other.toLowerCase() === name.toLowerCase()))
     problems.name = 'There is a server of this name already.';
   if (form.user.trim() !== '') put('user', userProblem(form.user.trim()));

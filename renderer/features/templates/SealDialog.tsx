@@ -175,10 +175,10 @@ function Wizard({
           foot={
             <>
               <span className={panes.stepLine}>Step 2 of 2: Preview</span>
-              <Button onPress={close}>Cancel</Button>
               <Button key="back" onPress={() => setStage({ at: 'choices' })}>
                 Back
               </Button>
+              <Button onPress={close}>Cancel</Button>
               <Button key="seal" look="primary" type="submit" autoFocus data-testid={testIds.sealSubmit}>
                 {form.keep ? 'Make the template' : 'Seal it'}
               </Button>

@@ -31,6 +31,7 @@ export function TemplateDetails({ template }: { template: Template }) {
           Clone…
         </Button>
         <Button
+          look="risky"
           onPress={() => open({ kind: 'template-delete', id })}
           data-testid={actionTestId('delete-template')}
         >

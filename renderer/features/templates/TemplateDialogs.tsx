@@ -110,7 +110,7 @@ export function TemplateLabelsDialog({ id }: { id: string }) {
         hint="What is installed in it, for whoever clones it."
         autoFocus
       />
-      <TextField label="Tags" value={tags} onChange={setTags} problem={problem} hint="Apart by commas." />
+      <TextField label="Tags" value={tags} onChange={setTags} problem={problem} hint="Separated by commas." />
       <div className={panes.three}>
         <NumberField label="CPUs" value={vcpus} onChange={setVcpus} min={1} max={256} />
         <NumberField label="Memory, MB" value={memory} onChange={setMemory} min={64} max={4 << 20} />
