@@ -233,6 +233,7 @@ test('what was opened in the details stays when the window is made narrow', asyn
   await page.getByRole('button', { name: 'Back to the list' }).click();
   await resize(1280, 800);
   // The list was used last: it is what a narrow window shows.
+  await page.getByTestId(testIds.takeSnapshot).focus();
   await row(longName).click();
   await resize(900, 600);
   await expect(page.getByTestId(testIds.guestList)).toBeVisible();

@@ -7,6 +7,7 @@ import {
   dockTabTestId,
   guestRowTestId,
   guestStateTestId,
+  tabTestId,
   testIds,
 } from '../renderer/ui/testids.ts';
 import { expectAccessible } from './lib/axe.ts';
@@ -69,6 +70,26 @@ test('what is typed goes to both at once, and both say so', async () => {
   await page.getByTestId(testIds.typeToAll).click();
 });
 
+let repaired = '';
+
+test('a guest that runs is repaired over SSH, and waits for its reboot', async () => {
+  test.setTimeout(4 * minute);
+  await page.getByTestId(guestRowTestId('left')).click();
+  await page.getByTestId(tabTestId('identity')).click();
+  await page.getByTestId(testIds.guestDetails).getByRole('button', { name: 'Repair…' }).click();
+  const dialog = page.getByTestId(testIds.repairDialog);
+  await expect(dialog).toContainText('over SSH, while it runs', { timeout: minute });
+  repaired = /New machine-id\s*([0-9a-f]{32})/.exec((await dialog.textContent())!)![1]!;
+  await expectAccessible(page, 'the preview of a repair over SSH');
+  await shot('repair');
+  await page.getByTestId(testIds.repairSubmit).click();
+  await expect(dialog.getByLabel('Repaired', { exact: true })).toBeVisible({ timeout: 2 * minute });
+  await expect(dialog).toContainText('Restart needed');
+  await expect(dialog.getByRole('button', { name: 'Restart left now' })).toBeVisible();
+  await shot('repaired');
+  await dialog.getByRole('button', { name: 'Close' }).click();
+});
+
 test('a guest that reboots has its console back by itself', async () => {
   test.setTimeout(5 * minute);
   await pane(page, 'left').locator('.xterm-helper-textarea').focus();
@@ -90,6 +111,14 @@ test('a guest that reboots has its console back by itself', async () => {
     .poll(async () => bootId.exec(await paneText(page, 'left'))?.[0] ?? before, { timeout: minute })
     .not.toBe(before);
   await shot('back');
+  // It came back by its new host keys, with no question, and its new machine-id is one that a boot has confirmed.
+  await expect(page.getByTestId(testIds.prompt)).toHaveCount(0);
+  await page.keyboard.type('clear; cat /etc/machine-id\n');
+  await shows('left', repaired);
+  await page.getByTestId(testIds.guestDetails).getByRole('button', { name: 'Verify over SSH' }).click();
+  await expect(page.getByTestId(testIds.guestDetails)).toContainText('Read from a boot after the change', {
+    timeout: minute,
+  });
   // The other one was not touched.
   await shows('right', 'of-right-42');
 });

@@ -35,7 +35,6 @@ const key = (name: string, patch: Partial<Key> = {}): Key => ({
   problems: [],
   unreadable: null,
   usedBy: [],
-  setFor: [],
   ...patch,
 });
 const list = (keys: readonly Key[], problems: readonly PermissionProblem[] = []): KeyList => ({

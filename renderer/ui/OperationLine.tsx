@@ -1,4 +1,5 @@
 import type { Operation } from '../../shared/model/operation.ts';
+import { cx } from './cx.ts';
 import css from './panes.module.css';
 import { Progress } from './parts.tsx';
 import { CancelButton } from './WorkingDialog.tsx';
@@ -7,13 +8,16 @@ import { CancelButton } from './WorkingDialog.tsx';
 export function OperationLine({
   operation,
   onCancel,
+  flush = false,
 }: {
   operation: Operation | undefined;
   onCancel: (operation: string) => void;
+  /** Within something that keeps its own distance from the edge. */
+  flush?: boolean;
 }) {
   if (!operation) return null;
   return (
-    <div className={css.doing} role="status">
+    <div className={cx(css.doing, flush && css.flush)} role="status">
       <div className={css.doingLine}>
         <span>{operation.phase || operation.title}</span>
         <CancelButton size="small" operation={operation} onCancel={onCancel} />

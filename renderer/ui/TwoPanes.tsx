@@ -1,5 +1,5 @@
 import { ArrowLeft } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { Button, IconButton } from './Button.tsx';
 import { cx } from './cx.ts';
 import { narrowQuery, useMedia } from './media.ts';
@@ -16,7 +16,7 @@ export function TwoPanes({
   list,
   title,
   mark,
-  details,
+  details: content,
   label,
   width,
   onWidth,
@@ -47,17 +47,22 @@ export function TwoPanes({
 }) {
   const narrow = useMedia(narrowQuery);
   const whole = narrow && open && title !== null;
-  // Of dialogs and menus too: React passes on the focus of what a pane opened, wherever in the page it stands.
-  const used = (details: boolean) => () => {
-    if (open !== details) onOpen(details);
-  };
+  const details = useRef<HTMLElement>(null);
   return (
     <div className={css.page}>
       {whole ? (
         <h1 className="sr-only">{page}</h1>
       ) : (
         // biome-ignore lint/a11y/noStaticElementInteractions: nothing to press, it only hears of what is used in it
-        <div key="list" className={css.listPane} data-pane="list" onFocus={used(false)}>
+        <div
+          key="list"
+          className={css.listPane}
+          data-pane="list"
+          onFocus={(event) => {
+            // From there, by hand or key; a window that is looked at again gives focus too, and means nothing by it.
+            if (open && details.current?.contains(event.relatedTarget)) onOpen(false);
+          }}
+        >
           {list}
           {narrow &&
             title !== null &&
@@ -86,13 +91,15 @@ export function TwoPanes({
         <section
           // The same one in both layouts: it keeps what is typed in it.
           key="details"
+          ref={details}
           className={cx(css.details, whole && css.whole)}
           style={whole ? undefined : { width }}
           aria-label={label}
           data-pane="details"
           data-testid={testId}
           tabIndex={-1}
-          onFocus={used(true)}
+          // Of dialogs and menus too: React passes on the focus of what a pane opened, wherever it stands.
+          onFocus={() => open || onOpen(true)}
           onKeyDown={(event) => {
             if (event.key === 'Escape' && whole && !event.defaultPrevented) onOpen(false);
           }}
@@ -110,7 +117,7 @@ export function TwoPanes({
               {mark}
             </header>
           )}
-          {details}
+          {content}
         </section>
       )}
     </div>

@@ -64,8 +64,6 @@ export interface Key {
   readonly unreadable: string | null;
   /** Guests and servers known to accept it, by id. */
   readonly usedBy: readonly string[];
-  /** Servers that are set to be logged in to with it, whether or not they accept it, by id. */
-  readonly setFor: readonly string[];
 }
 
 export interface KeyList {

@@ -39,8 +39,6 @@ export interface KeysDeps {
   readonly around: SshSurroundings;
   /** A guest's or server's id or name to how it is reached. */
   resolve(ref: string): Promise<SshTarget>;
-  /** Servers that are set to use a key: `[key id, server id]`. */
-  assigned(): readonly (readonly [string, string])[];
   /** A server does not accept a key any more: one that was set to use it gets the usual ones again. */
   unassign(keyId: string, serverId: string): Promise<void>;
   readonly guests: { list(): readonly Pick<Guest, 'id' | 'folder'>[] };
@@ -88,7 +86,6 @@ export function createKeys(deps: KeysDeps): Keys {
       agentFingerprints(),
       usage.read(),
     ]);
-    const assigned = deps.assigned();
     const given = await Promise.all(
       deps.guests.list().map(async ({ id, folder }) => [id, await givenFingerprints(folder)] as const),
     );
@@ -102,7 +99,6 @@ export function createKeys(deps: KeysDeps): Keys {
             ...given.filter(([, prints]) => prints.includes(key.fingerprint ?? '')).map(([guest]) => guest),
           ]),
         ],
-        setFor: assigned.filter(([id]) => id === key.id).map(([, server]) => server),
       }),
     );
     return { keys, agent };

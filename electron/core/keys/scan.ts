@@ -9,7 +9,7 @@ import { blobType, maxKeyFile, privateKeyStart, readPrivateHeader, readPublic, t
 import { type FileFacts, problemsOf } from './permissions.ts';
 
 /** A key without what only the agent and the usage record know. */
-export type ScannedKey = Omit<Key, 'inAgent' | 'usedBy' | 'setFor'>;
+export type ScannedKey = Omit<Key, 'inAgent' | 'usedBy'>;
 
 interface Content {
   readonly text: string;

@@ -72,7 +72,6 @@ export function createAccess(deps: AccessDeps): Access {
     around,
     resolve: (ref) => targets.resolve(ref),
     guests,
-    assigned: () => store.list().flatMap(({ id, keyId }) => (keyId === null ? [] : [[keyId, id] as const])),
     unassign: async (keyId, id) => {
       if (store.list().some((one) => one.id === id && one.keyId === keyId))
         await servers.handlers['servers.edit'](

@@ -75,7 +75,7 @@ export function registerKeys(program: Command, runner: Runner): void {
         ['Passphrase', key.encrypted === null ? null : key.encrypted ? 'yes' : 'no'],
         ['In the agent', key.inAgent ? 'yes' : 'no'],
         ['Accepted by', names(key.usedBy)],
-        ['Set to be used for', names(key.setFor)],
+        ['Set to be used for', names(servers.filter(({ keyId }) => keyId === key.id).map(({ id }) => id))],
         ['Public key', publicText],
         ['Problem', key.unreadable],
       ])}${key.randomart ? `\n${plain(key.randomart)}` : ''}`,

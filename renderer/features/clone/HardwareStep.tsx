@@ -6,6 +6,7 @@ import { Checkbox } from '../../ui/Choice.tsx';
 import { Disclosure } from '../../ui/Disclosure.tsx';
 import { NumberField, TextField } from '../../ui/Field.tsx';
 import { PartsChoice } from '../../ui/IdentityParts.tsx';
+import { typeWords } from '../../ui/key-type.ts';
 import panes from '../../ui/panes.module.css';
 import { SeedFields } from '../../ui/SeedFields.tsx';
 import css from './clone.module.css';
@@ -101,7 +102,8 @@ export function HardwareStep({
             onChange={(on) => toggle(key.id, on)}
             hint={<span className="mono">{key.fingerprint}</span>}
           >
-            {key.name} <span className="muted">{[key.type, key.comment].filter(Boolean).join(', ')}</span>
+            {key.name}{' '}
+            <span className="muted">{[typeWords(key), key.comment].filter(Boolean).join(', ')}</span>
           </Checkbox>
         ))}
         {paste || keys?.length === 0 ? (

@@ -24,6 +24,14 @@ export function splitSame(terminal: Console, split: 'row' | 'column'): void {
 /** A console to the same host can be opened again, by SSH. */
 const canRepeat = ({ kind }: Console) => kind !== 'exec' && kind !== 'screen';
 
+/** "web", "web (ssh)", "web (screen)": as the tabs tell them apart. */
+const nameWithKind = ({ title, kind }: Console) =>
+  kind === 'ssh' || kind === 'screen' ? `${title} (${kind})` : title;
+
+/** What one more console to the same machine is. */
+const again = ({ subject, kind }: Console) =>
+  kind === 'ssh' ? `${hostNameOf(subject!)} again` : `SSH to ${hostNameOf(subject!)}`;
+
 /** All consoles of the tab, or when it has one alone, all that are open. */
 export function toggleTypeToAll(tab: DockTab): void {
   const { group } = useDock.getState();
@@ -80,20 +88,20 @@ export function DockTools({ tab, active }: { tab: DockTab; active: Console }) {
       : ([
           {
             id: 'right',
-            label: `Right: ${hostNameOf(active.subject)} again`,
+            label: `Right: ${again(active)}`,
             keys: 'Ctrl+Shift+E',
             run: () => splitSame(active, 'row'),
           },
           {
             id: 'below',
-            label: `Below: ${hostNameOf(active.subject)} again`,
+            label: `Below: ${again(active)}`,
             keys: 'Ctrl+Shift+O',
             run: () => splitSame(active, 'column'),
           },
         ] satisfies MenuEntry[])),
     ...others.map((terminal, index) => ({
       id: `tab ${terminal.id}`,
-      label: `Right: ${terminal.title}, which is open`,
+      label: `Right: ${nameWithKind(terminal)}, which is open`,
       apart: index === 0,
       run: () => void splitConsole(active.id, 'row', { terminal: terminal.id }),
     })),
@@ -135,7 +143,7 @@ export function DockTools({ tab, active }: { tab: DockTab; active: Console }) {
           options={terminals.map((terminal) => ({
             id: terminal.id,
             text: terminal.title,
-            label: `${terminal.title}${terminal.kind === 'ssh' ? ' (ssh)' : ''}`,
+            label: nameWithKind(terminal),
           }))}
         />
       )}

@@ -322,10 +322,21 @@ function Values({ row }: { row: IdentityRow }) {
   );
 }
 
+/** In place of the values; a narrow page has fewer columns to span. */
 function NotRead({ row }: { row: IdentityRow }) {
-  return (
-    <td colSpan={5} className={css.notRead}>
+  const said = (
+    <>
       {row.error?.message ?? 'Not read yet.'} <span className="muted">{row.error?.todo}</span>
-    </td>
+    </>
+  );
+  return (
+    <>
+      <td colSpan={5} className={cx(css.notRead, css.wide)}>
+        {said}
+      </td>
+      <td colSpan={3} className={cx(css.notRead, css.small)}>
+        {said}
+      </td>
+    </>
   );
 }

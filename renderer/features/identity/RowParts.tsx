@@ -10,9 +10,9 @@ import { Button } from '../../ui/Button.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { moment } from '../../ui/format.ts';
 import { verificationWords } from '../../ui/IdentityParts.tsx';
+import { OperationLine } from '../../ui/OperationLine.tsx';
 import panes from '../../ui/panes.module.css';
-import { CopyText, Dot, Progress, StateDot } from '../../ui/parts.tsx';
-import { CancelButton } from '../../ui/WorkingDialog.tsx';
+import { CopyText, Dot, StateDot } from '../../ui/parts.tsx';
 import css from './identity.module.css';
 import { whereRead } from './words.ts';
 
@@ -133,19 +133,7 @@ export function RowActions({ row }: { row: IdentityRow }) {
     );
   const up = row.kind === 'server' || guest?.state === 'running';
   const { open } = useUi.getState();
-  if (operation)
-    return (
-      <div className={css.doing}>
-        <Progress fraction={operation.fraction} label={operation.title} />
-        <span className={css.doingLine}>
-          <span aria-live="polite">
-            {operation.title}
-            {operation.phase && `: ${operation.phase}`}
-          </span>
-          <CancelButton size="small" operation={operation} onCancel={cancelOperation} />
-        </span>
-      </div>
-    );
+  if (operation) return <OperationLine operation={operation} onCancel={cancelOperation} flush />;
   return (
     <div className={panes.buttons}>
       {up && (

@@ -160,7 +160,9 @@ function UsedBy({ item: key }: { item: Key }) {
   const servers = useServers((state) => state.byId);
   // One that was removed from the lists may accept it still, but cannot be asked any more.
   const known = key.usedBy.filter((id) => id in guests || id in servers);
-  const set = key.setFor.filter((id) => id in servers && !known.includes(id));
+  const set = Object.values(servers).flatMap(({ id, keyId }) =>
+    keyId === key.id && !known.includes(id) ? [id] : [],
+  );
   const { open } = useUi.getState();
   return (
     <>

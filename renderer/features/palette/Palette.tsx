@@ -18,16 +18,19 @@ import css from './palette.module.css';
 /** Guests offered with their actions when nothing is typed; with a library of 300, all of them only slow one down. */
 const mostShown = 60;
 
+const order = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
+
 /** Ctrl+K: every guest, every action, every place. */
 export function Palette() {
   const [text, setText] = useState('');
   const commands = useCommands((state) => state.commands);
-  const guests = useGuests((state) => state.all);
+  const all = useGuests((state) => state.all);
   const servers = useServers((state) => state.all);
   const selection = useUi((state) => state.selection);
   const close = () => useUi.getState().close();
 
   const groups = useMemo(() => {
+    const guests = [...all].sort((a, b) => order.compare(a.name, b.name));
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
     const fits = (label: string) => words.every((word) => label.toLowerCase().includes(word));
     const forSelected: PaletteCommand[] = guests
@@ -84,7 +87,7 @@ export function Palette() {
         items: group.items.filter((item) => fits(`${item.label} ${item.keywords ?? ''}`)).slice(0, mostShown),
       }))
       .filter((group) => group.items.length > 0);
-  }, [text, commands, guests, servers, selection]);
+  }, [text, commands, all, servers, selection]);
 
   return (
     <ModalOverlay className={overlays.veil} isOpen isDismissable onOpenChange={(open) => !open && close()}>

@@ -118,7 +118,7 @@ export function AccessDialog() {
             </Button>
           )}
           <Button onPress={close}>
-            {step === 'done' ? 'Close' : working ? 'Go on in the background' : 'Cancel'}
+            {working ? 'Go on in the background' : serverId === null ? 'Cancel' : 'Close'}
           </Button>
           {!(step === 'copy') && (
             <Button
