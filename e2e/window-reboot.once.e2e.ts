@@ -58,7 +58,7 @@ test('SSH consoles to two guests wait for their sshd, and are there when it is',
 
 test('what is typed goes to both at once, and both say so', async () => {
   await page.getByTestId('dock-split').click();
-  await page.getByRole('menuitem', { name: 'Right: left, which is open' }).click();
+  await page.getByRole('menuitem', { name: 'Right: left (ssh), which is open' }).click();
   await expect(panes()).toHaveCount(2);
   await page.getByTestId(testIds.typeToAll).click();
   for (const name of names) await expect(pane(page, name)).toContainText('Typing to all 2');

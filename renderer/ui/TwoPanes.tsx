@@ -1,5 +1,5 @@
 import { ArrowLeft } from 'lucide-react';
-import { type ReactNode, useRef } from 'react';
+import type { ReactNode } from 'react';
 import { Button, IconButton } from './Button.tsx';
 import { cx } from './cx.ts';
 import { narrowQuery, useMedia } from './media.ts';
@@ -16,7 +16,7 @@ export function TwoPanes({
   list,
   title,
   mark,
-  details: content,
+  details,
   label,
   width,
   onWidth,
@@ -47,7 +47,6 @@ export function TwoPanes({
 }) {
   const narrow = useMedia(narrowQuery);
   const whole = narrow && open && title !== null;
-  const details = useRef<HTMLElement>(null);
   return (
     <div className={css.page}>
       {whole ? (
@@ -58,9 +57,9 @@ export function TwoPanes({
           key="list"
           className={css.listPane}
           data-pane="list"
-          onFocus={(event) => {
-            // From there, by hand or key; a window that is looked at again gives focus too, and means nothing by it.
-            if (open && details.current?.contains(event.relatedTarget)) onOpen(false);
+          onFocus={({ currentTarget, relatedTarget }) => {
+            // From elsewhere in the page; a window that is looked at again gives focus too, and means nothing by it.
+            if (open && relatedTarget && !currentTarget.contains(relatedTarget)) onOpen(false);
           }}
         >
           {list}
@@ -91,7 +90,6 @@ export function TwoPanes({
         <section
           // The same one in both layouts: it keeps what is typed in it.
           key="details"
-          ref={details}
           className={cx(css.details, whole && css.whole)}
           style={whole ? undefined : { width }}
           aria-label={label}
@@ -117,7 +115,7 @@ export function TwoPanes({
               {mark}
             </header>
           )}
-          {content}
+          {details}
         </section>
       )}
     </div>

@@ -144,7 +144,7 @@ export const sshAccess: DemoPart = {
         }
         await expect(page.getByTestId(testIds.prompt)).toHaveCount(0);
         await page.getByTestId('dock-split').click();
-        await page.getByRole('menuitem', { name: `Right: ${guests[0]}, which is open` }).click();
+        await page.getByRole('menuitem', { name: `Right: ${guests[0]} (ssh), which is open` }).click();
         await page.getByTestId(testIds.typeToAll).click();
         await page.keyboard.type('echo of-$(hostname)-$((40+2))\n');
         for (const name of guests)
