@@ -38,8 +38,9 @@ export function ListTable<T extends { readonly id: string; readonly name: string
     // biome-ignore lint/a11y/useKeyWithClickEvents: see above
     <div
       className={css.box}
-      onClick={(event) => {
-        if ((event.target as Element).closest('[role="row"][aria-selected]')) onShow?.();
+      // On the way to the row, which keeps it to itself.
+      onClickCapture={({ target }) => {
+        if ((target as Element).closest('[role="row"][aria-selected]')) onShow?.();
       }}
     >
       <Table
