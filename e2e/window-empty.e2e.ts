@@ -57,6 +57,21 @@ test('the palette goes anywhere by keyboard', async () => {
   await expect(palette).toContainText('Nothing is called that');
 });
 
+test('F1 lists what the keyboard does, and so does the palette', async () => {
+  await page.keyboard.press('F1');
+  const list = page.getByTestId(testIds.keyboardDialog);
+  await expect(list).toContainText('Take the keyboard back from the guest');
+  await expectAccessible(page, 'what the keyboard does');
+  await page.keyboard.press('Escape');
+  await expect(list).toHaveCount(0);
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('shortcuts');
+  await page.keyboard.press('Enter');
+  await expect(list).toBeVisible();
+  await page.keyboard.press('Enter');
+  await expect(list).toHaveCount(0);
+});
+
 test('the theme follows the setting, and is contrast enough in both', async () => {
   const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
   await page.keyboard.press('Control+,');

@@ -141,6 +141,13 @@ function registerCommands() {
       keys: 'Ctrl+,',
       run: () => open({ kind: 'settings' }),
     },
+    {
+      id: 'keyboard',
+      label: 'What the keyboard does…',
+      keywords: 'shortcuts keys help',
+      keys: 'F1',
+      run: () => open({ kind: 'keyboard' }),
+    },
   ]);
 }
 

@@ -46,6 +46,7 @@ import { ImportServersDialog } from './features/servers/ImportServersDialog.tsx'
 import { ForgetHostKeyDialog } from './features/servers/ServerDetails.tsx';
 import { ServerDialog } from './features/servers/ServerDialog.tsx';
 import { SshConfigDialog } from './features/servers/SshConfigDialog.tsx';
+import { KeysDialog } from './features/settings/KeysDialog.tsx';
 import { SettingsDialog } from './features/settings/SettingsDialog.tsx';
 import { NewTemplateDialog } from './features/templates/NewTemplateDialog.tsx';
 import { SealDialog } from './features/templates/SealDialog.tsx';
@@ -71,6 +72,8 @@ export function OpenDialog() {
       return <Palette />;
     case 'settings':
       return <SettingsDialog />;
+    case 'keyboard':
+      return <KeysDialog />;
     case 'new-guest':
       return <CreateDialog key={dialog.file} source={dialog.source} file={dialog.file} />;
     case 'rename':

@@ -31,6 +31,10 @@ export function onWindowKey(event: KeyboardEvent): void {
   if (event.key === 'F6') {
     if (ui.dialog) return;
     cyclePanes(event.shiftKey);
+  } else if (event.key === 'F1') {
+    // In a console it is the program's there.
+    if (ui.dialog || inConsole) return;
+    ui.open({ kind: 'keyboard' });
   } else if (!event.ctrlKey || event.altKey || event.metaKey) return;
   else if (inConsole && !event.shiftKey) {
     const step = zoomSteps[key];

@@ -67,6 +67,8 @@ let count = 0;
 export async function shot(name: string): Promise<void> {
   if (!shots) return;
   mkdirSync(shots, { recursive: true });
-  const file = basename(test.info().file).replace(/^window-([^.]*).*/, '$1');
+  const file = basename(test.info().file)
+    .replace(/^window-/, '')
+    .replace(/[.].*/, '');
   await page.screenshot({ path: join(shots, `${file}-${String(++count).padStart(2, '0')}-${name}.png`) });
 }

@@ -130,6 +130,8 @@ export function accessTests(): void {
     await page.getByTestId(navTestId('servers')).click();
     await page.getByTestId(serverRowTestId('second')).click();
     await expect(page.getByTestId(testIds.serverDetails)).toContainText('the agent and the usual ones');
+    // It let the key in before.
+    await expect(page.getByTestId(serverRowTestId('second'))).toContainText('Reached');
   });
 
   test('a server is looked at, and removing it can be undone', async () => {

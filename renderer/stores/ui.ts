@@ -6,6 +6,8 @@ import type { GuestState } from '../../shared/model/guest.ts';
 export type DialogState =
   | { readonly kind: 'palette' }
   | { readonly kind: 'settings' }
+  /** What the keyboard does. */
+  | { readonly kind: 'keyboard' }
   /** `source`: what to begin with, as the dialog names it; `file`: one that was dropped or chosen. */
   | { readonly kind: 'new-guest'; readonly source?: string; readonly file?: string }
   | { readonly kind: 'rename'; readonly id: string }

@@ -39,6 +39,7 @@ export const testIds = {
   operationsButton: 'operations-button',
   operationsPopover: 'operations-popover',
   settingsDialog: 'settings-dialog',
+  keyboardDialog: 'keyboard-dialog',
   errorNote: 'error-note',
   toast: 'toast',
   dialog: 'dialog',

@@ -41,6 +41,8 @@ export interface KeysDeps {
   resolve(ref: string): Promise<SshTarget>;
   /** A server does not accept a key any more: one that was set to use it gets the usual ones again. */
   unassign(keyId: string, serverId: string): Promise<void>;
+  /** A server let someone in with a key that was copied there. */
+  reached(serverId: string): void;
   readonly guests: { list(): readonly Pick<Guest, 'id' | 'folder'>[] };
 }
 
@@ -322,7 +324,10 @@ export function createKeys(deps: KeysDeps): Keys {
               accepted: async (target) => {
                 const folder = folderOf(target);
                 if (folder !== null) await addGivenKey(folder, line.line);
-                else if (key.fingerprint) await usage.add(key.fingerprint, target);
+                else {
+                  if (key.fingerprint) await usage.add(key.fingerprint, target);
+                  deps.reached(target);
+                }
                 told();
               },
             },

@@ -155,6 +155,7 @@ describe('copying a key', () => {
     expect((await follow('keys.copyId', { id: 'app:fresh', targets: [id] })).error).toBeNull();
     expect(asked.map(({ kind }) => kind)).toEqual(['host-key']);
     expect(await fresh()).toMatchObject({ usedBy: [id] });
+    expect((await call<Server[]>('servers.list'))[0]!.reachable).toBe(true);
     // Taken back there, it is not what the server is offered any more, nor said to be accepted by it.
     expect((await follow('keys.removeFromHost', { id: 'app:fresh', target: id })).error).toBeNull();
     expect(await fresh()).toMatchObject({ usedBy: [] });

@@ -72,6 +72,7 @@ export function createAccess(deps: AccessDeps): Access {
     around,
     resolve: (ref) => targets.resolve(ref),
     guests,
+    reached: (id) => servers.reached(id),
     unassign: async (keyId, id) => {
       if (store.list().some((one) => one.id === id && one.keyId === keyId))
         await servers.handlers['servers.edit'](

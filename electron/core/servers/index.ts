@@ -27,6 +27,8 @@ export interface ServersDeps {
 export interface Servers {
   readonly handlers: Handlers<(typeof serverCalls)[number]>;
   list(): readonly Server[];
+  /** Someone logged in to it by another way than a look at it. */
+  reached(id: string): void;
 }
 
 /** Machines reached by SSH that Guesthouse does not run. */
@@ -140,7 +142,11 @@ export function createServers(deps: ServersDeps): Servers {
       return { operation: operation.id };
     },
   };
-  return { handlers, list: () => store.list().map(shown) };
+  return {
+    handlers,
+    list: () => store.list().map(shown),
+    reached: (id) => note(id, { reachable: true }),
+  };
 }
 
 const never = new AbortController().signal;

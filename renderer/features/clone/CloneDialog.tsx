@@ -136,20 +136,22 @@ function Wizard({ wished }: { wished: readonly string[] }) {
       foot={
         <>
           <span className={panes.stepLine}>
-            Step {at + 1} of {pages.length}: {titles[page]}
+            {source && `Step ${at + 1} of ${pages.length}: ${titles[page]}`}
           </span>
           {at > 0 && <Button onPress={() => setPage(pages[at - 1] ?? 'names')}>Back</Button>}
           <Button onPress={close}>Cancel</Button>
-          <Button
-            key={page === 'review' ? 'make' : 'next'}
-            look="primary"
-            type="submit"
-            autoFocus={page === 'review'}
-            isDisabled={!fine || (page === 'review' && planned.status !== 'ready')}
-            data-testid={page === 'review' ? testIds.cloneSubmit : testIds.cloneNext}
-          >
-            {page === 'review' ? `Make ${many}` : 'Next'}
-          </Button>
+          {source && (
+            <Button
+              key={page === 'review' ? 'make' : 'next'}
+              look="primary"
+              type="submit"
+              autoFocus={page === 'review'}
+              isDisabled={!fine || (page === 'review' && planned.status !== 'ready')}
+              data-testid={page === 'review' ? testIds.cloneSubmit : testIds.cloneNext}
+            >
+              {page === 'review' ? `Make ${many}` : 'Next'}
+            </Button>
+          )}
         </>
       }
     >

@@ -38,7 +38,11 @@ export function NamesStep({
     return (
       <Empty
         title="Nothing to clone yet"
-        action={<Button onPress={() => useUi.getState().open({ kind: 'new-guest' })}>New guest…</Button>}
+        action={
+          <Button look="primary" onPress={() => useUi.getState().open({ kind: 'new-guest' })}>
+            New guest…
+          </Button>
+        }
       >
         Clones are made from a template or from a guest that is off.
       </Empty>

@@ -103,7 +103,7 @@ function HostRow({ host }: { host: ContainerHost }) {
       .catch(() => {}); // its row says what is wrong
   return (
     <li>
-      <span>
+      <span className={css.hostName}>
         {host.name} <Dot {...hostWords(host)} />
       </span>
       <span className={panes.buttons}>

@@ -48,9 +48,15 @@ export function AddGuestDialog({ id }: { id: string }) {
       foot={
         <>
           <Button onPress={close}>Cancel</Button>
-          <Button look="primary" type="submit" isDisabled={!guest} data-testid={testIds.groupSubmit}>
-            Add the guest
-          </Button>
+          {guests.length === 0 ? (
+            <Button look="primary" onPress={() => useUi.getState().open({ kind: 'new-guest' })}>
+              New guest…
+            </Button>
+          ) : (
+            <Button look="primary" type="submit" isDisabled={!guest} data-testid={testIds.groupSubmit}>
+              Add the guest
+            </Button>
+          )}
         </>
       }
     >
@@ -73,7 +79,7 @@ export function AddGuestDialog({ id }: { id: string }) {
           </p>
         </>
       ) : (
-        <p>Every guest is in this group already, or there is none.</p>
+        <p>{guests.length === 0 ? 'There is no guest yet.' : 'Every guest is in this group already.'}</p>
       )}
     </Dialog>
   );

@@ -80,7 +80,11 @@ export function ServersPage() {
                 </span>
               ),
             },
-            { id: 'os', title: 'System', cell: (one) => one.info?.os ?? '–' },
+            {
+              id: 'os',
+              title: 'System',
+              cell: (one) => <span title={one.info?.os}>{one.info?.os ?? '–'}</span>,
+            },
             {
               id: 'tags',
               title: 'Tags',
@@ -112,7 +116,12 @@ export function ServersPage() {
               >
                 Console
               </Button>
-              <Button onPress={() => void askServer('servers.refresh', server.id)}>Look at it</Button>
+              <Button
+                isDisabled={operation !== undefined}
+                onPress={() => void askServer('servers.refresh', server.id)}
+              >
+                Look at it
+              </Button>
               <MenuButton
                 label={`More actions for ${server.name}`}
                 button={

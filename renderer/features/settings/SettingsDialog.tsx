@@ -36,6 +36,7 @@ export function SettingsDialog() {
             {connection.status === 'ready' && `Guesthouse ${connection.version}`}
             {runtime && <small style={{ display: 'block' }}>{runtime}</small>}
           </span>
+          <Button onPress={() => useUi.getState().open({ kind: 'keyboard' })}>Keyboard…</Button>
           <Button look="primary" onPress={close}>
             Close
           </Button>
