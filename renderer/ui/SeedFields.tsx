@@ -80,7 +80,7 @@ export function SeedFields({
         <span className={controls.label}>User data, YAML</span>
         {seed.edited && <span className="muted">Edited here: the fields above no longer write it.</span>}
         {seed.edited && (
-          <Button look="quiet" onPress={() => put({ edited: false })}>
+          <Button size="small" onPress={() => put({ edited: false })}>
             Write it from the fields again
           </Button>
         )}

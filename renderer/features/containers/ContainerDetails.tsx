@@ -14,6 +14,7 @@ import { useGroups } from '../../stores/groups.ts';
 import { tellError } from '../../stores/toasts.ts';
 import { useUi } from '../../stores/ui.ts';
 import { Button } from '../../ui/Button.tsx';
+import { cx } from '../../ui/cx.ts';
 import { Disclosure } from '../../ui/Disclosure.tsx';
 import { ErrorNote } from '../../ui/ErrorNote.tsx';
 import { bytes, cores, moment } from '../../ui/format.ts';
@@ -68,7 +69,7 @@ export function ContainerDetails({ container }: { container: Container }) {
           id: 'inspect',
           title: 'Inspect',
           content: () => (
-            <div className={panes.panel}>
+            <div className={cx(panes.panel, panes.tabPanel)}>
               <pre className={css.log}>{detail?.inspect ?? ''}</pre>
             </div>
           ),
@@ -86,7 +87,7 @@ function Overview({ container, detail }: { container: Container; detail: Contain
   const limits = detail?.inForce ?? detail?.wanted ?? null;
   const lines = limits ? limitLines(limits, host?.facts ?? null) : [];
   return (
-    <div className={panes.panel}>
+    <div className={cx(panes.panel, panes.tabPanel)}>
       {container.state === 'running' && <Graphs container={container} cpus={host?.facts?.cpus ?? 1} />}
       {container.notHeld && (
         <div className={panes.note} role="status">
@@ -273,7 +274,7 @@ function held({ throttled }: ContainerStats): string | null {
 function Environment({ detail }: { detail: ContainerDetail | null }) {
   if (!detail) return null;
   return (
-    <div className={panes.panel}>
+    <div className={cx(panes.panel, panes.tabPanel)}>
       <div>
         <h3>Folders and volumes</h3>
         {detail.mounts.length === 0 ? (
@@ -317,7 +318,7 @@ function Log({ container }: { container: Container }) {
     };
   }, [container.id, container.state]);
   return (
-    <div className={panes.panel}>
+    <div className={cx(panes.panel, panes.tabPanel)}>
       <p>
         <Button size="small" onPress={() => void openContainerConsole(container.id, 'logs')}>
           Follow it in a console
