@@ -11,7 +11,7 @@ import type { Terminal, TerminalFromView, TerminalToView } from '../../../shared
 import type { PortLike } from '../api.ts';
 import { silentLog } from '../platform/log.ts';
 import { forkWithNode, type HostProcess } from './host-process.ts';
-import { createTerminals, type SerialPort, type Terminals } from './manager.ts';
+import { createTerminals, type Program, type SerialPort, type Terminals } from './manager.ts';
 
 // The real terminal host in its real process. Built inside the checkout, where it finds node-pty.
 const bundle = resolve(__dirname, `../../../dist/test/terminal-host-${process.pid}.cjs`);
@@ -325,7 +325,7 @@ describe("a program's console", () => {
   });
 
   it('is told apart from another one to the same machine by a number', async () => {
-    const launch = async () => ({ argv: ['true'] });
+    const launch = async (): Promise<Program> => ({ argv: ['true'] });
     const open = (title: string, kind: 'ssh' | 'exec' = 'ssh', subject = 'web-1234') =>
       terminals.open({ kind, title, subject, launch });
     const [first, second] = [open('web'), open('web')];
