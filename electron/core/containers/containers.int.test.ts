@@ -97,11 +97,11 @@ describe('a container’s life', () => {
       ]);
       await call('containers.remove', { id: first.id, volumes: true });
       const read = [{ ...volumes[0]!, readOnly: true }];
-      const script = 'cat /keep/file; echo more > /keep/file || echo refused';
+      // What the shell says of it goes another way, and may come first.
+      const script = 'cat /keep/file; (echo more > /keep/file) 2>/dev/null || echo refused';
       const next = await room.make({ command: ['sh', '-c', script], volumes: read });
       await expect.poll(() => state(next.id)).toBe('exited');
-      const log = await call('containers.logs', { id: next.id });
-      expect([log.split('\n')[0], log]).toEqual(['kept', expect.stringContaining('refused')]);
+      expect(await call('containers.logs', { id: next.id })).toBe('kept\nrefused\n');
       // One that was there before stays, whatever becomes of a container that was to have it.
       await expect(room.make({ command: ['/no/such'], volumes })).rejects.toThrow();
       await call('containers.remove', { id: next.id });

@@ -241,7 +241,7 @@ describe('what goes wrong', () => {
     await expect(start(id, ['no-such-program-at-all'])).rejects.toMatchObject({ code: 'program-missing' });
     await expect(start(id, ['sh', '-c', 'echo broken >&2; exit 3'])).rejects.toMatchObject({
       code: 'program-failed',
-      detail: expect.stringContaining('broken'),
+      why: expect.stringContaining('broken'),
     });
     await expect(start(id, ['false'])).rejects.toMatchObject({ why: 'It ended with 1 and wrote nothing.' });
     expect((await groupOf(id)).members).toEqual([]);
