@@ -18,8 +18,8 @@ const curves: Readonly<Record<string, string>> = {
 };
 
 /**
- * The public key's blob (RFC 4253, 6.6; RFC 5656, 3.1; RFC 8709, 4) of a PEM private key without a passphrase. Read here and not by
- * `ssh-keygen -y`, which refuses a file whose mode is too open, and that is just what the page has to show.
+ * The public key's blob (RFC 4253, 6.6; RFC 5656, 3.1; RFC 8709, 4) of a PEM private key without a passphrase. Read here
+ * and not by `ssh-keygen -y`, which refuses a file whose mode is too open, and that is just what the page has to show.
  * @returns null when it is damaged, or a kind of key OpenSSH has no such blob for
  */
 export function publicBlobOf(pem: string): Buffer | null {

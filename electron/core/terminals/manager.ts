@@ -9,6 +9,7 @@ import { HostLink } from './host-link.ts';
 import type { ForkTerminalHost } from './host-process.ts';
 import type { SourceEnd } from './host-protocol.ts';
 import { trimSerialLog } from './serial-log.ts';
+import { freeNumber, numbered } from './titles.ts';
 
 /** A guest's serial port, as the one who knows guests tells it. */
 export interface SerialPort {
@@ -103,9 +104,6 @@ const reconnectMs = 1000;
 
 const isLive = (state: GuestState) => !['off', 'saved', 'crashed', 'broken'].includes(state);
 
-/** "web", "web 2" */
-const numbered = (title: string, number: number) => (number === 1 ? title : `${title} ${number}`);
-
 export function createTerminals(deps: TerminalDeps): Terminals {
   return new Manager(deps);
 }
@@ -142,7 +140,7 @@ class Manager implements Terminals {
   open(spec: PtyConsole): Terminal {
     const id = `${spec.kind}-${randomUUID()}`;
     const { kind, title, subject } = spec;
-    const number = this.freeNumber(spec);
+    const number = freeNumber(spec, this.entries.values());
     const terminal: Terminal = {
       id,
       kind,
@@ -198,21 +196,6 @@ class Manager implements Terminals {
     for (const entry of this.entries.values()) entry.launching?.abort();
     this.link.close();
     this.entries.clear();
-  }
-
-  private freeNumber({ kind, title, subject }: PtyConsole): number {
-    const taken = new Set<number>();
-    // A container has a shell and a log; a guest may have been renamed meanwhile.
-    for (const { console, number } of this.entries.values())
-      if (
-        console?.kind === kind &&
-        console.subject === subject &&
-        (kind === 'ssh' || console.title === title)
-      )
-        taken.add(number);
-    let number = 1;
-    while (taken.has(number)) number++;
-    return number;
   }
 
   private openSerial(ref: string): Terminal {
